@@ -1,0 +1,87 @@
+"""Every error of the product, sorted by what the caller does next.
+
+::
+
+    ConsentWidgetError
+    ├── StartupError              the host mends its set-up; nothing is served until then
+    │   ├── SettingError          a setting or constructor option (`.key`)
+    │   ├── RegisterError         the register of categories and cookies (`.field`)
+    │   ├── SecretKeyError        SECRET_KEY is missing, short or public
+    │   └── SchemaError           the database wants `flask consent upgrade`
+    ├── UnknownCategory           the caller names a category that is not registered (`.name`)
+    ├── InputError                what a person sent cannot be used (`.code`, `.field`)
+    ├── NoticeError               a notice file cannot be imported (`.path`)
+    └── StoreUnavailable          the database did not take the record; try again
+
+Messages say what happened with the values, then what to do. They carry no
+secret and no personal data.
+"""
+
+
+class ConsentWidgetError(Exception):
+    """Root of all errors of this package."""
+
+
+class StartupError(ConsentWidgetError):
+    """The host's set-up cannot be served; the message names the cure."""
+
+
+class SettingError(StartupError):
+    """A setting has a wrong name or value; ``key`` is its full name."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(f"{key}: {message}")
+        self.key = key
+
+
+class RegisterError(StartupError):
+    """The register is incomplete; ``field`` is the path of the faulty field."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+
+
+class SecretKeyError(StartupError):
+    """The signing key is missing, too short or publicly known. Never holds the key."""
+
+
+class SchemaError(StartupError):
+    """The database is not at the schema this release needs."""
+
+
+class UnknownCategory(ConsentWidgetError, LookupError):
+    """``name`` is no registered category; ``known`` lists those that are."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(
+            f"There is no category {name!r} in the register; it holds {', '.join(known)}. "
+            "Declare it as a Category or correct the name."
+        )
+        self.name = name
+        self.known = known
+
+
+class InputError(ConsentWidgetError):
+    """A request holds a value that cannot be used.
+
+    ``code`` is stable and machine-readable, ``field`` the name of the field or
+    None; the message is English and for developers, doors translate ``code``.
+    """
+
+    def __init__(self, code: str, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.field = field
+
+
+class NoticeError(ConsentWidgetError):
+    """A notice cannot be imported; ``path`` names the file or folder."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path
+
+
+class StoreUnavailable(ConsentWidgetError):
+    """The database did not answer or did not commit: nothing was saved."""

@@ -1,0 +1,119 @@
+"""Seals a choice into a cookie value and opens it again.
+
+The seal proves that this host wrote the choice. It does not prove that the
+choice is the latest one: an older cookie can be sent again. Wherever that
+matters the record is asked (services.consent).
+
+Format 1, JSON signed with HMAC-SHA-256 under a salt of its own::
+
+    {"c": {"analytics": 1, ...}, "i": subject, "n": notice, "t": epoch seconds, "v": 1}
+"""
+
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from .consent import Choice
+from .errors import SecretKeyError
+
+_FORMAT = 1
+_SALT = "consent_widget.choice"
+_MIN_KEY_BYTES = 32
+
+#: A value longer than this is none of ours and is not even verified.
+MAX_SEALED = 4096
+
+#: Keys printed in public documentation; long enough to pass the length rule.
+_PUBLIC_KEYS = frozenset({"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf"})
+
+
+def check_keys(keys: Sequence[str | bytes]) -> None:
+    """Refuse keys one could guess.
+
+    Raises:
+        SecretKeyError: no key, one under 32 bytes, or one known to everybody.
+    """
+    cure = (
+        "Set a random one before ConsentWidget is initialised, e.g. the output of "
+        "`python -c 'import secrets; print(secrets.token_hex(32))'`."
+    )
+    if not keys or not keys[0]:
+        raise SecretKeyError(f"SECRET_KEY is not set, so no choice can be signed. {cure}")
+    for position, key in enumerate(keys):
+        name = "SECRET_KEY" if position == 0 else f"SECRET_KEY_FALLBACKS[{position - 1}]"
+        raw = key.encode() if isinstance(key, str) else key
+        if len(raw) < _MIN_KEY_BYTES:
+            raise SecretKeyError(f"{name} has {len(raw)} bytes; at least {_MIN_KEY_BYTES} are needed. {cure}")
+        if raw.decode("latin-1") in _PUBLIC_KEYS or set(raw) <= set(b"0"):
+            raise SecretKeyError(f"{name} is a key that is publicly known. {cure}")
+
+
+def fingerprint(key: str | bytes) -> str:
+    """Sixteen hexadecimal digits that tell keys apart and do not reveal them."""
+    raw = key.encode() if isinstance(key, str) else key
+    return hmac.new(raw, b"consent_widget.fingerprint", sha256).hexdigest()[:16]
+
+
+class ChoiceSigner:
+    """Seals with the first of ``keys``, opens with any of them."""
+
+    def __init__(self, keys: Sequence[str | bytes]) -> None:
+        serializer = URLSafeSerializer(
+            list(reversed(keys)),  # itsdangerous signs with the last
+            salt=_SALT,
+            signer_kwargs={"key_derivation": "hmac", "digest_method": sha256},
+        )
+        self._dumps: Callable[[Any], str | bytes] = serializer.dumps
+        self._loads: Callable[[str], Any] = serializer.loads
+
+    def seal(self, choice: Choice) -> str:
+        """A cookie value: ASCII, URL-safe, at most about 250 characters for four categories."""
+        payload: dict[str, object] = {
+            "v": _FORMAT,
+            "n": choice.notice,
+            "t": int(choice.decided_at.timestamp()),
+            "c": {name: int(granted) for name, granted in sorted(choice.decisions.items())},
+        }
+        if choice.subject is not None:
+            payload["i"] = choice.subject
+        return str(self._dumps(payload))
+
+    def open(self, value: str, *, now: datetime) -> Choice | None:
+        """The choice in ``value``, or None for whatever was not sealed by one of the keys.
+
+        A time of issue in the future counts as ``now``: the clocks of two
+        hosts differ. Never raises for any ``value``.
+        """
+        if not value or len(value) > MAX_SEALED or not value.isascii():
+            return None
+        try:
+            payload = self._loads(value)
+        except (BadData, ValueError, TypeError, RecursionError):
+            # itsdangerous lets TypeError and UnicodeError through for null bytes and surrogates.
+            return None
+        return _choice(payload, now)
+
+
+def _choice(payload: object, now: datetime) -> Choice | None:
+    if not isinstance(payload, Mapping) or payload.get("v") != _FORMAT:
+        return None
+    notice, issued, decisions = payload.get("n"), payload.get("t"), payload.get("c")
+    subject = payload.get("i")
+    if type(notice) is not int or type(issued) is not int or not isinstance(decisions, Mapping):
+        return None
+    if not all(value in (0, 1) for value in decisions.values()):
+        return None
+    try:
+        decided_at = min(datetime.fromtimestamp(issued, UTC), now)
+    except (OverflowError, ValueError, OSError):
+        return None
+    return Choice(
+        decisions={str(name): value == 1 for name, value in decisions.items()},
+        notice=notice,
+        decided_at=decided_at,
+        subject=subject if isinstance(subject, str) else None,
+    )
