@@ -1,0 +1,131 @@
+"""Notice Markdown to HTML that may stand in any page.
+
+Two fences: the parser passes no raw HTML, the cleaner keeps an explicit list.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
+
+#: Ids in a notice start with this, so that they meet none of the host's page.
+ID_PREFIX = "notice-"
+
+_HEADING_MARK = re.compile(r"\s*\{\s*(?:#(?P<id>[A-Za-z0-9_-]+))?(?P<tags>(?:\s*\.[a-z]+)*)\s*\}\s*$")
+
+_TAGS = {
+    "a", "blockquote", "br", "code", "em", "h2", "h3", "h4", "hr", "img", "li", "ol", "p", "pre", "strong",
+    "table", "tbody", "td", "th", "thead", "tr", "ul",
+}  # fmt: skip
+_ATTRIBUTES = {
+    "a": {"href", "title"},
+    "img": {"src", "alt", "title"},
+    "h2": {"id", "data-tags"},
+    "h3": {"id", "data-tags"},
+    "h4": {"id", "data-tags"},
+    "ol": {"start"},
+}
+_SCHEMES = {"http", "https", "mailto", "tel"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clause:
+    """One heading of the contents list: ``id`` as in the HTML, ``title`` plain text, ``tags`` of the section."""
+
+    id: str
+    title: str
+    tags: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderedNotice:
+    """``html`` is safe to print unescaped; ``clauses`` are its ``h2`` in order."""
+
+    html: str
+    clauses: tuple[Clause, ...]
+
+
+def _mark_headings(state: StateCore) -> None:
+    """Take ``{#id .tag}`` off each heading and give every heading an id, unique in its text."""
+    taken: set[str] = set()
+    count = 0
+    for opening, inline in zip(state.tokens, state.tokens[1:], strict=False):
+        if opening.type != "heading_open":
+            continue
+        count += 1
+        mark = _HEADING_MARK.search(inline.content)
+        name = f"{count}"
+        if mark is not None and (mark["id"] or mark["tags"].strip()):
+            inline.content = inline.content[: mark.start()]
+            name = mark["id"] or name
+            tags = " ".join(tag for tag in mark["tags"].replace(".", " ").split())
+            if tags:
+                opening.attrSet("data-tags", tags)
+        while name in taken:
+            name += "-"
+        taken.add(name)
+        opening.attrSet("id", ID_PREFIX + name)
+
+
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.core.ruler.before("inline", "notice_headings", _mark_headings)
+    # A page has its own h1; a text that uses one anyway is taken down a level.
+    parser.core.ruler.push("notice_levels", _lower_first_level)
+    return parser
+
+
+def _lower_first_level(state: StateCore) -> None:
+    for token in state.tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = {"h1": "h2", "h5": "h4", "h6": "h4"}.get(token.tag, token.tag)
+
+
+_PARSER = _parser()
+
+
+def _own_images_only(tag: str, attribute: str, value: str) -> str | None:
+    """Images from the notice's own host: a foreign one would tell a third party who reads the notice."""
+    if (tag, attribute) != ("img", "src"):
+        return value
+    try:
+        parts = urlsplit(value.strip())
+    except ValueError:
+        return None
+    own = not parts.scheme and not parts.netloc and "\\" not in value and not value.strip().startswith("//")
+    return value if own else None
+
+
+@lru_cache(maxsize=64)
+def render_notice(markdown: str) -> RenderedNotice:
+    """The notice as HTML and its contents list. Heading ids start with ``notice-``."""
+    tokens = _PARSER.parse(markdown)
+    html = nh3.clean(
+        _PARSER.renderer.render(tokens, _PARSER.options, {}),
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        attribute_filter=_own_images_only,
+        url_schemes=_SCHEMES,
+        link_rel="noopener",
+        strip_comments=True,
+    )
+    return RenderedNotice(html=html, clauses=tuple(_clauses(tokens)))
+
+
+def _clauses(tokens: list[Token]) -> list[Clause]:
+    found = []
+    for opening, inline in zip(tokens, tokens[1:], strict=False):
+        if opening.type == "heading_open" and opening.tag == "h2":
+            found.append(
+                Clause(
+                    id=str(opening.attrGet("id")),
+                    title="".join(child.content for child in inline.children or ()),
+                    tags=frozenset(str(opening.attrGet("data-tags") or "").split()),
+                )
+            )
+    return found

@@ -1,0 +1,68 @@
+"""Is this installation fit to serve? Asked at start-up, by `flask consent check` and by /health."""
+
+from datetime import datetime
+
+from ..core.errors import SchemaError, StoreUnavailable
+from ..storage import schema
+from ..storage.database import Database
+from ..storage.keys import known_keys, remember_keys
+from .deployment import Deployment
+
+CURE = "Run `flask consent upgrade`."
+
+
+def upgrade_database(database: Database) -> str:
+    """Bring the database to the newest schema; the revision it has then.
+
+    Raises:
+        StoreUnavailable: it did not answer or refused; nothing was changed.
+    """
+    with database.failing_as_one():
+        schema.upgrade(database.engine)
+    return schema.newest()
+
+
+def check_schema(database: Database) -> None:
+    """Refuse a database that is not at the newest schema.
+
+    Raises:
+        SchemaError: it is empty, older or newer; names the cure.
+        StoreUnavailable: it did not answer.
+    """
+    with database.reading() as connection:
+        found = schema.current(connection)
+    needed = schema.newest()
+    if found is None:
+        raise SchemaError(f"The database of consent_widget has no tables yet. {CURE}")
+    if found != needed:
+        raise SchemaError(f"The database of consent_widget is at schema {found}, this release needs {needed}. {CURE}")
+
+
+def problems(deployment: Deployment, *, now: datetime) -> list[str]:
+    """What keeps this installation from serving, in words without secrets; empty if nothing."""
+    try:
+        check_schema(deployment.database)
+    except SchemaError as error:
+        return [str(error)]
+    except StoreUnavailable:
+        return ["The database does not answer."]
+    if deployment.schedule.at(now).in_force(now) is None:
+        return ["No notice is in force. Import one with `flask consent import-notice DIR --announce`."]
+    return []
+
+
+def check_key_change(database: Database, fingerprints: tuple[str, ...], *, now: datetime) -> str | None:
+    """A warning where the signing key was promoted in one step; remembers the keys either way.
+
+    A worker that still runs with the old list cannot open what the new key
+    signed. A key that was in SECRET_KEY_FALLBACKS first is known by then.
+    """
+    with database.writing() as connection:
+        known = known_keys(connection)
+        remember_keys(connection, fingerprints, now=now)
+    if not known or fingerprints[0] in known:
+        return None
+    return (
+        "SECRET_KEY was never seen here before: workers that still run with the old keys do not know it. "
+        "Put a new key into SECRET_KEY_FALLBACKS first, restart every worker, then make it SECRET_KEY."
+    )

@@ -1,0 +1,172 @@
+"""Notice versions and their texts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Connection,
+    ForeignKey,
+    Integer,
+    String,
+    Table,
+    Text,
+    insert,
+    select,
+)
+from sqlalchemy.types import JSON
+
+from ..core.notice import ChangeClass, Edition, NoticeText, Schedule, Version
+from .database import UtcDateTime, metadata
+
+versions = Table(
+    "cw_notice_version",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("number", Integer, unique=True),
+    Column("state", String(16), nullable=False),
+    Column("change_class", String(16), nullable=False),
+    Column("ask_again", JSON, nullable=False),
+    Column("effective_at", UtcDateTime),
+    Column("announced_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    CheckConstraint(
+        "state <> 'announced' OR (number IS NOT NULL AND effective_at IS NOT NULL AND announced_at IS NOT NULL)",
+        name="announced_is_complete",
+    ),
+)
+
+texts = Table(
+    "cw_notice_text",
+    metadata,
+    Column("version_id", Integer, ForeignKey("cw_notice_version.id"), primary_key=True),
+    Column("language", String(8), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("markdown", Text, nullable=False),
+    Column("content_hash", String(64), nullable=False),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """One row of the list of versions."""
+
+    id: int
+    number: int | None
+    state: str
+    change_class: str
+    effective_at: datetime | None
+
+
+def list_versions(connection: Connection) -> list[Listed]:
+    """Every version and draft, oldest first."""
+    rows = connection.execute(
+        select(
+            versions.c.id, versions.c.number, versions.c.state, versions.c.change_class, versions.c.effective_at
+        ).order_by(versions.c.id)
+    )
+    return [Listed(**row._mapping) for row in rows]
+
+
+def load_schedule(connection: Connection) -> Schedule:
+    """All announced versions without their texts, in one query."""
+    rows = connection.execute(
+        select(
+            versions.c.number,
+            versions.c.change_class,
+            versions.c.ask_again,
+            versions.c.effective_at,
+            versions.c.announced_at,
+            texts.c.language,
+            texts.c.title,
+            texts.c.summary,
+            texts.c.content_hash,
+        )
+        .join(texts, texts.c.version_id == versions.c.id)
+        .where(versions.c.state == "announced")
+        .order_by(versions.c.number)
+    ).all()
+    by_number: dict[int, list[int]] = {}
+    for position, row in enumerate(rows):
+        by_number.setdefault(row.number, []).append(position)
+    found = []
+    for number, positions in by_number.items():
+        of_version = [rows[position] for position in positions]
+        first = of_version[0]
+        found.append(
+            Version(
+                number=number,
+                change_class=ChangeClass(first.change_class),
+                ask_again=frozenset(first.ask_again),
+                effective_at=first.effective_at,
+                announced_at=first.announced_at,
+                titles={row.language: row.title for row in of_version},
+                summaries={row.language: row.summary for row in of_version},
+                content_hashes={row.language: row.content_hash for row in of_version},
+            )
+        )
+    return Schedule(found)
+
+
+def load_text(connection: Connection, *, number: int, language: str) -> NoticeText | None:
+    """The frozen text of an announced version; None if there is none."""
+    row = connection.execute(
+        select(texts.c.title, texts.c.summary, texts.c.markdown)
+        .join(versions, versions.c.id == texts.c.version_id)
+        .where(versions.c.number == number, versions.c.state == "announced", texts.c.language == language)
+    ).one_or_none()
+    return NoticeText(title=row.title, summary=row.summary, markdown=row.markdown) if row else None
+
+
+def has_draft(connection: Connection, edition: Edition) -> bool:
+    """Whether a draft with exactly these texts is stored already."""
+    drafts = [
+        frozenset(
+            connection.execute(
+                select(texts.c.content_hash, texts.c.language).where(texts.c.version_id == version_id)
+            ).tuples()
+        )
+        for version_id in connection.execute(select(versions.c.id).where(versions.c.state == "draft")).scalars()
+    ]
+    wanted = frozenset((text.content_hash, language) for language, text in edition.texts.items())
+    return wanted in drafts
+
+
+def insert_edition(
+    connection: Connection,
+    edition: Edition,
+    *,
+    now: datetime,
+    number: int | None = None,
+    effective_at: datetime | None = None,
+) -> int:
+    """Store ``edition`` as a draft, or as announced under ``number``; the row's id."""
+    announced = number is not None
+    row_id = connection.execute(
+        insert(versions).values(
+            number=number,
+            state="announced" if announced else "draft",
+            change_class=edition.change_class.value,
+            ask_again=sorted(edition.ask_again),
+            effective_at=effective_at,
+            announced_at=now if announced else None,
+            created_at=now,
+        )
+    ).inserted_primary_key[0]  # type: ignore[index]
+    connection.execute(
+        insert(texts),
+        [
+            {
+                "version_id": row_id,
+                "language": language,
+                "title": text.title,
+                "summary": text.summary,
+                "markdown": text.markdown,
+                "content_hash": text.content_hash,
+            }
+            for language, text in edition.texts.items()
+        ],
+    )
+    return int(row_id)
