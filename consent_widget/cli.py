@@ -1,0 +1,130 @@
+"""``flask consent ...``: the commands of no other door."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from .core.errors import ConsentWidgetError, NoticeError
+from .services.deployment import Deployment
+from .services.notice import import_notices, list_versions
+from .services.setup import check_key_change, problems, upgrade_database
+
+commands = AppGroup("consent", help="Privacy notices and cookie consent.")
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _deployment() -> Deployment:
+    deployment: Deployment = current_app.extensions["consent_widget"].deployment
+    return deployment
+
+
+def _fail(error: Exception) -> NoReturn:
+    raise click.ClickException(str(error)) from error
+
+
+@commands.command("upgrade")
+def upgrade() -> None:
+    """Bring the database to the schema of this release."""
+    try:
+        click.echo(f"The database is at schema {upgrade_database(_deployment().database)}.")
+    except ConsentWidgetError as error:
+        _fail(error)
+
+
+@commands.command("import-notice")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--effective", metavar="ISO", help="When version 1 takes effect (ISO 8601); default: now.")
+@click.option("--announce", is_flag=True, help="Announce version 1 at once.")
+@_json_option
+def import_notice(folder: Path, effective: str | None, announce: bool, as_json: bool) -> None:
+    """Import N.vi.md and N.en.md from FOLDER.
+
+    Version 1 is announced with --announce; later versions become drafts.
+    """
+    deployment = _deployment()
+    zone = deployment.settings.timezone
+    try:
+        done = import_notices(
+            deployment.database,
+            folder,
+            now=deployment.clock(),
+            categories=deployment.register.optional,
+            parse_time=lambda value: _time(value, zone),
+            effective_at=_time(effective, zone) if effective else None,
+            announce=announce,
+        )
+    except ConsentWidgetError as error:
+        _fail(error)
+    deployment.schedule.forget()
+    if as_json:
+        click.echo(json.dumps([_printable(one) for one in done]))
+        return
+    for one in done:
+        when = f", in force from {one.effective_at.astimezone(zone).isoformat()}" if one.effective_at else ""
+        click.echo(f"Version {one.number}: {one.state}{when}.")
+
+
+def _time(value: object, zone: ZoneInfo) -> datetime:
+    """An ISO 8601 time; one without offset is in the deployment's zone."""
+    try:
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise NoticeError("effective date", f"{str(value)[:40]!r} is no ISO 8601 time.") from error
+    return found if found.tzinfo else found.replace(tzinfo=zone)
+
+
+@commands.command("versions")
+@_json_option
+def versions(as_json: bool) -> None:
+    """List the notice versions and drafts."""
+    try:
+        found = list_versions(_deployment().database, now=_deployment().clock())
+    except ConsentWidgetError as error:
+        _fail(error)
+    if as_json:
+        click.echo(json.dumps([_printable(one) for one in found]))
+        return
+    for one in found:
+        when = one.effective_at.astimezone(_deployment().settings.timezone).isoformat() if one.effective_at else "-"
+        click.echo(f"{one.id}\t{one.number or '-'}\t{one.state}\t{one.change_class}\t{when}")
+
+
+def _printable(value: Any) -> dict[str, Any]:
+    return {
+        name: item.isoformat() if isinstance(item, datetime) else item for name, item in vars(value).items()
+    }
+
+
+@commands.command("check")
+@_json_option
+def check(as_json: bool) -> None:
+    """Look for what would keep the site from working: settings, keys, schema, notice, mail."""
+    deployment = _deployment()
+    now = deployment.clock()
+    wrong = problems(deployment, now=now)
+    warnings = []
+    if not wrong:
+        changed = check_key_change(deployment.database, deployment.fingerprints, now=now)
+        warnings += [changed] if changed else []
+    if deployment.settings.mail_url is None:
+        warnings.append("CONSENT_WIDGET_MAIL_URL is not set: no mail can be sent.")
+    if (deployment.settings.public_url or "").startswith("http:"):
+        warnings.append("CONSENT_WIDGET_PUBLIC_URL is http: cookies carry no Secure, anybody on the way can read them.")
+    if as_json:
+        click.echo(json.dumps({"ok": not wrong, "problems": wrong, "warnings": warnings}))
+    else:
+        for line in wrong:
+            click.echo(f"wrong: {line}")
+        for line in warnings:
+            click.echo(f"warning: {line}")
+        if not wrong:
+            click.echo("ok: settings, keys, schema and notice.")
+    if wrong:
+        raise SystemExit(1)

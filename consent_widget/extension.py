@@ -1,0 +1,190 @@
+"""ConsentWidget: wiring only. The one module that knows every room."""
+
+import logging
+import secrets
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
+
+from flask import Flask
+from markupsafe import Markup
+from sqlalchemy import Engine
+
+from .cli import commands
+from .config import Settings, own_cookies, read_register, read_settings
+from .core.category import Category
+from .core.errors import ConsentWidgetError, StoreUnavailable
+from .core.signing import ChoiceSigner, check_keys, fingerprint
+from .core.staff import Staff
+from .data import data_dir
+from .services.deployment import Deployment
+from .services.notice import ScheduleCache
+from .services.setup import check_schema, problems
+from .storage.database import Database, open_engine
+from .web.assets import load_assets
+from .web.blueprint import make_blueprint, show_gpc
+from .web.gate import Gate
+from .web.markup import FUNCTIONS
+from .web.visit import Host
+
+logger = logging.getLogger("consent_widget")
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class ConsentWidget:
+    """Notices, the banner and the gate for one Flask app.
+
+    ``ConsentWidget(app)``, or ``ConsentWidget(**options)`` and ``init_app(app)``
+    in an app factory. Options beside the settings in lower case
+    (docs/reference/settings.md):
+
+    Args:
+        categories: categories beside the default ones; one of the same name extends it.
+        engine: the host's SQLAlchemy engine, instead of DATABASE_URL.
+        csp_nonce: gives the nonce of the current response, or None.
+        locale_selector: gives the visitor's language tag, or None.
+        clock: gives the current time, aware.
+        staff_loader, staff_directory, mailer: for the staff pages.
+
+    Raises:
+        StartupError: a setting, the register or a key cannot be used; the
+            message names it and the cure.
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        categories: Iterable[Category] = (),
+        staff_loader: Callable[[], Staff | None] | None = None,
+        engine: Engine | None = None,
+        staff_directory: Callable[[], Iterable[Staff]] | None = None,
+        mailer: Any = None,
+        locale_selector: Callable[[], str | None] | None = None,
+        csp_nonce: Callable[[], str | None] | None = None,
+        clock: Callable[[], datetime] | None = None,
+        **settings: Any,
+    ) -> None:
+        self._categories = tuple(categories)
+        self._engine = engine
+        self._locale_selector = locale_selector
+        self._csp_nonce = csp_nonce
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self._options = settings
+        self._ungated: set[Callable[..., Any]] = set()
+        self.staff_loader = staff_loader
+        self.staff_directory = staff_directory
+        self.mailer = mailer
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Put the notice, the banner and the gate on ``app``; configure ``app`` first.
+
+        Raises:
+            StartupError: see the class.
+            ConsentWidgetError: there is a widget on ``app`` already.
+        """
+        if "consent_widget" in app.extensions:
+            raise ConsentWidgetError(
+                f"There is a ConsentWidget on the app {app.name!r} already; call init_app once for each app."
+            )
+        bound = _Bound(self, app)
+        app.extensions["consent_widget"] = bound
+        app.jinja_env.globals.update(FUNCTIONS)
+        app.cli.add_command(commands)
+        app.register_blueprint(make_blueprint(bound.problems, bound.deployment.settings.url_prefix))
+        if bound.deployment.settings.gpc_declared:
+            app.add_url_rule("/.well-known/gpc.json", "consent_widget_gpc", show_gpc)
+        app.wsgi_app = Gate(app.wsgi_app, bound.host, bound.start)  # type: ignore[method-assign]
+
+    def ungated(self, view: View) -> View:
+        """Leave ``view`` out of the gate: it answers for its cookies itself."""
+        self._ungated.add(view)
+        return view
+
+
+class _Bound:
+    """A widget on one app: what ``app.extensions["consent_widget"]`` holds."""
+
+    def __init__(self, widget: ConsentWidget, app: Flask) -> None:
+        settings = read_settings(app.config, widget._options)
+        keys = [app.config.get("SECRET_KEY") or "", *(app.config.get("SECRET_KEY_FALLBACKS") or ())]
+        if not (app.debug or app.testing):
+            check_keys(keys)
+        register = read_register(
+            settings.categories_file,
+            widget._categories,
+            own_cookies(
+                settings,
+                session=app.config["SESSION_COOKIE_NAME"],
+                remember=app.config.get("REMEMBER_COOKIE_NAME", "remember_token"),
+            ),
+        )
+        database = Database(widget._engine if widget._engine is not None else _own_engine(app, settings))
+        assets = load_assets(data_dir("static") / "dist")
+        self.widget = widget
+        self.deployment = Deployment(
+            settings=settings,
+            register=register,
+            database=database,
+            signer=ChoiceSigner(keys),
+            fingerprints=tuple(fingerprint(key) for key in keys),
+            schedule=ScheduleCache(database, seconds=settings.schedule_seconds, failed=_report),
+            clock=widget._clock,
+            new_id=lambda: secrets.token_urlsafe(12),
+        )
+        self.host = Host(
+            deployment=self.deployment,
+            assets=assets,
+            asset_urls={name: f"{settings.url_prefix}/assets/{asset.path}" for name, asset in assets.items()},
+            critical_css=Markup(assets["widget.css"].bodies["identity"].decode()),
+            key=f"consent_widget.visit.{id(self)}",
+            csp_nonce=widget._csp_nonce,
+            locale_selector=widget._locale_selector,
+            ungated=widget._ungated,
+            cache={},
+        )
+        self._app = app
+        self._health_path = f"{settings.url_prefix}/health"
+        self._started = False
+        self._lock = Lock()
+
+    def start(self, path: str) -> None:
+        """Before the first request: refuse a database that is not ready. /health tells instead.
+
+        Raises:
+            SchemaError: run `flask consent upgrade`.
+        """
+        if self._started or path == self._health_path:
+            return
+        with self._lock:
+            if self._started:
+                return
+            try:
+                check_schema(self.deployment.database)
+            except StoreUnavailable as error:
+                # A page view needs no database; the next request looks again.
+                _report(error)
+                return
+            csrf = self._app.extensions.get("csrf")
+            if csrf is not None:
+                # Our public forms are guarded by Fetch Metadata and Origin, not by the host's token.
+                csrf.exempt(self._app.blueprints["consent_widget"])
+            self._started = True
+
+    def problems(self) -> list[str]:
+        return problems(self.deployment, now=self.deployment.clock())
+
+
+def _own_engine(app: Flask, settings: Settings) -> Engine:
+    if settings.database_url is not None:
+        return open_engine(settings.database_url)
+    return open_engine(f"sqlite:///{Path(app.instance_path) / 'consent_widget.db'}")
+
+
+def _report(error: StoreUnavailable) -> None:
+    logger.warning("The database of consent_widget is out of reach: %s", error)

@@ -1,0 +1,107 @@
+"""The routes of the public door, the headers of every answer, the state of health."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, abort, current_app, jsonify, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.routing import RequestRedirect
+
+from ..core.language import LANGUAGES
+from .assets import find_asset, serve_asset
+from .consent import save, show_preferences, show_state
+from .notice import show_home, show_markdown, show_notice, show_version
+from .problems import answer_problem
+from .visit import host, visit
+
+_ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"]
+
+#: No script but our own built files, no frame around us (ASVS 3.4.3 to 3.4.6).
+_POLICY = (
+    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'self'; require-trusted-types-for 'script'"
+)
+_POLICY_IN_HOST_LAYOUT = "object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "X-Frame-Options": "SAMEORIGIN",
+}
+
+
+def make_blueprint(check_health: Callable[[], list[str]], url_prefix: str) -> Blueprint:
+    """The blueprint ``consent_widget``; ``check_health`` gives what is wrong, in words without secrets."""
+    blueprint = Blueprint(
+        "consent_widget", __name__, url_prefix=url_prefix, template_folder="../templates"
+    )
+    languages = f"any({','.join(LANGUAGES)})"
+    routes: list[tuple[str, Callable[..., Response], list[str]]] = [
+        ("/", show_home, ["GET"]),
+        (f"/<{languages}:lang>/", show_notice, ["GET"]),
+        (f"/<{languages}:lang>/versions/<int:number>", show_version, ["GET"]),
+        (f"/<{languages}:lang>/versions/<int:number>.md", show_markdown, ["GET"]),
+        ("/preferences", show_preferences, ["GET"]),
+        ("/preferences", save, ["POST"]),
+        ("/state", show_state, ["GET"]),
+        ("/assets/<path>", show_asset, ["GET"]),
+    ]
+    for rule, view, methods in routes:
+        blueprint.add_url_rule(
+            rule, view_func=view, methods=methods, endpoint=view.__name__, provide_automatic_options=False
+        )
+
+    def show_health() -> Response:
+        wrong = check_health()
+        response = jsonify(ok=not wrong, problems=wrong)
+        response.status_code = 503 if wrong else 200
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    blueprint.add_url_rule("/health", view_func=show_health, endpoint="show_health")
+    # Last, so that whatever else lies under the prefix is answered in our words, with our headers.
+    blueprint.add_url_rule("/<path:rest>", view_func=refuse, methods=_ALL_METHODS, endpoint="refuse")
+    blueprint.register_error_handler(HTTPException, answer_problem)
+    blueprint.after_request(_add_headers)
+    return blueprint
+
+
+def show_asset(path: str) -> Response:
+    found = find_asset(host().assets, path)
+    if found is None:
+        raise NotFound
+    asset, current = found
+    return serve_asset(asset, current=current)
+
+
+def show_gpc() -> Response:
+    """/.well-known/gpc.json: this site honours the signal (GPC section 4)."""
+    return jsonify(gpc=True, lastUpdate=GPC_SINCE)
+
+
+#: The day on which this release's handling of the signal was written.
+GPC_SINCE = "2026-11-22"
+
+
+def refuse(rest: str) -> Response:
+    """404, or 405 where the address takes another method."""
+    adapter = current_app.create_url_adapter(request)
+    allowed = []
+    for method in ("GET", "POST"):
+        try:
+            endpoint, _ = adapter.match(method=method) if adapter else ("", {})
+        except (HTTPException, RequestRedirect):
+            continue
+        if endpoint != request.endpoint:
+            allowed += ["GET", "HEAD"] if method == "GET" else [method]
+    if allowed and request.method not in allowed:
+        raise MethodNotAllowed(valid_methods=allowed)
+    abort(404)
+
+
+def _add_headers(response: Response) -> Response:
+    """Only what is missing: where our pages stand in the host's layout, its scripts and styles must run."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    own_layout = visit().host.deployment.settings.base_template == "consent_widget/base.html"
+    response.headers.setdefault("Content-Security-Policy", _POLICY if own_layout else _POLICY_IN_HOST_LAYOUT)
+    return response
+

@@ -1,0 +1,176 @@
+"""The gate: the last word on every response, around ``app.wsgi_app``.
+
+Only here are all cookies seen: ``after_request`` runs before Flask writes its
+own session cookie, and neither errors nor streams pass a view's end.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+from urllib.parse import quote
+
+from flask import current_app, has_request_context, request
+from werkzeug.http import parse_date, parse_list_header, parse_set_header
+
+from .visit import SAVED, Environ, Host, Visit
+
+logger = logging.getLogger("consent_widget.gate")
+
+Headers = list[tuple[str, str]]
+StartResponse = Callable[..., Any]
+WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+class Gate:
+    """Wraps a WSGI app so that no response stores a cookie that was not agreed to."""
+
+    def __init__(self, app: WsgiApp, host: Host, start: Callable[[str], None]) -> None:
+        self._app = app
+        self._host = host
+        self._start = start
+        self._reported: set[str] = set()
+        self._lock = Lock()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        self._start(environ.get("PATH_INFO", ""))
+        visit = environ[self._host.key] = Visit(self._host, environ)
+        if SAVED in environ.get("QUERY_STRING", ""):
+            back = _after_save(visit)
+            if back is not None:
+                start_response("303 See Other", [("Location", back), ("Cache-Control", "no-store")])
+                return [b""]
+
+        def gated(status: str, headers: Headers, exc_info: Any = None) -> Any:
+            headers = self._finish(visit, headers)
+            return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
+
+        return self._app(environ, gated)
+
+    def _finish(self, visit: Visit, headers: Headers) -> Headers:
+        held: set[str] = set()
+        for name, value in headers:
+            if name.lower() == "set-cookie" and not self._may_pass(visit, value):
+                held.add(value)
+        if held and not _ungated(visit):
+            headers = [one for one in headers if one[0].lower() != "set-cookie" or one[1] not in held]
+        elif held:
+            held.clear()
+        headers = _cacheable(visit, headers)
+        visit.headers_sent = True
+        return headers
+
+    def _may_pass(self, visit: Visit, set_cookie: str) -> bool:
+        name = set_cookie.partition(";")[0].partition("=")[0].strip()
+        if _deletes(set_cookie):
+            return True
+        category = visit.host.deployment.register.category_of(name)
+        if category is None:
+            return self._undeclared(name)
+        if visit.host.deployment.register[category].necessary:
+            return True
+        return visit.consent().granted(category)
+
+    def _undeclared(self, name: str) -> bool:
+        blocks = self._host.deployment.settings.undeclared_cookies == "block"
+        with self._lock:
+            if name not in self._reported and len(self._reported) < 1000:
+                self._reported.add(name)
+                logger.warning(
+                    "The cookie %r is not declared in the register and was %s; declare it in a Category.",
+                    name[:80],
+                    "held back" if blocks else "let through",
+                )
+        return not blocks
+
+
+def _ungated(visit: Visit) -> bool:
+    return has_request_context() and current_app.view_functions.get(request.endpoint or "") in visit.host.ungated
+
+
+def _deletes(set_cookie: str) -> bool:
+    """Whether a Set-Cookie removes its cookie (RFC 6265 section 5.3: Max-Age before Expires)."""
+    expires = None
+    for attribute in set_cookie.split(";")[1:]:
+        name, _, value = attribute.strip().partition("=")
+        if name.lower() == "max-age":
+            digits = value.strip()
+            if digits.lstrip("-").isdigit():
+                return int(digits) <= 0
+        elif name.lower() == "expires":
+            expires = parse_date(value.strip())
+    return expires is not None and expires <= datetime(1971, 1, 1, tzinfo=UTC)
+
+
+def _cacheable(visit: Visit, headers: Headers) -> Headers:
+    """Say honestly who may keep the response."""
+    if visit.language_from_header:
+        headers = _vary(headers, "Accept-Language")
+    if visit.public_seconds is not None:
+        personal = visit.consent_read or any(
+            name.lower() == "set-cookie" or (name.lower() == "vary" and "cookie" in value.lower())
+            for name, value in headers
+        )
+        value = "private, no-cache" if personal else f"public, max-age={visit.public_seconds}"
+        headers = [one for one in headers if one[0].lower() != "cache-control"] + [("Cache-Control", value)]
+    visit.declared_private = any(
+        name.lower() == "cache-control" and ("private" in value.lower() or "no-store" in value.lower())
+        for name, value in headers
+    )
+    if not visit.consent_read:
+        return headers
+    return _private(_vary(_vary(headers, "Cookie"), "Sec-GPC"))
+
+
+def _vary(headers: Headers, field: str) -> Headers:
+    present = [value for name, value in headers if name.lower() == "vary"]
+    fields = parse_set_header(", ".join(present)) if present else parse_set_header("")
+    if "*" in fields or field in fields:
+        return headers
+    fields.add(field)
+    return [one for one in headers if one[0].lower() != "vary"] + [("Vary", fields.to_header())]
+
+
+def _private(headers: Headers) -> Headers:
+    """The same response for this browser alone; what else was asked for stays."""
+    kept: list[str] = []
+    for name, value in headers:
+        if name.lower() == "cache-control":
+            kept += [
+                directive
+                for directive in parse_list_header(value)
+                if directive.partition("=")[0].strip().lower() not in ("public", "s-maxage", "private")
+            ]
+    value = ", ".join(kept if "no-store" in kept else ["private", *kept])
+    outside = ("cache-control", "cdn-cache-control", "surrogate-control")
+    return [one for one in headers if one[0].lower() not in outside] + [("Cache-Control", value)]
+
+
+def safe_path(target: str) -> str | None:
+    """``target`` if it is a path on this host and nothing else, else None (open redirects)."""
+    if not target.startswith("/") or target.startswith(("//", "/\\")) or len(target) > 2000:
+        return None
+    if "\\" in target or any(ord(char) < 0x21 or ord(char) == 0x7F for char in target):
+        return None
+    return target
+
+
+def _after_save(visit: Visit) -> str | None:
+    """Where to go on after a plain form was saved, or None where no cookie came back.
+
+    The marker disappears either way: from the address bar by a redirect, or
+    from the query string the view gets to see.
+    """
+    environ = visit.environ
+    rest = "&".join(
+        part for part in environ["QUERY_STRING"].split("&") if part.partition("=")[0] != SAVED
+    )
+    if len(rest) == len(environ["QUERY_STRING"]) or environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
+        return None
+    environ["QUERY_STRING"] = rest
+    if visit.presented is None:
+        visit.no_cookie = True
+        return None
+    path = (environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")).encode("latin-1")
+    return safe_path(quote(path, safe="/:@!$&'()*+,;=~") + (f"?{rest}" if rest else ""))

@@ -1,0 +1,73 @@
+"""In which language this request is answered, and the words in it.
+
+Our own choice and our own catalogue: the host's Babel, if there is one, is
+asked and never touched.
+"""
+
+from typing import Any
+
+import flask_babel
+from babel.support import Translations
+from flask import current_app, request
+
+from ..core.language import GOVERNING, LANGUAGES
+from ..data import data_dir
+from ..render.catalogue import DOMAIN, load_catalogue
+from .visit import visit
+
+
+class Words(flask_babel.Domain):  # type: ignore[misc]  # flask-babel ships no types
+    """Our catalogue in one language: ``t("Hello %(name)s", name=...)`` gives plain text."""
+
+    def __init__(self, language: str) -> None:
+        super().__init__(str(data_dir("translations")), DOMAIN)
+        self.language = language
+
+    def get_translations(self) -> Translations:
+        return load_catalogue(data_dir("translations"), self.language)
+
+    def __call__(self, message: str, **values: Any) -> str:
+        return str(self.gettext(message, **values))
+
+
+WORDS = {language: Words(language) for language in LANGUAGES}
+
+
+def _supported(tag: object) -> str | None:
+    """The language of a tag such as ``en-GB`` or ``vi_VN`` if we speak it."""
+    if tag is None:
+        return None
+    primary = str(tag).replace("_", "-").partition("-")[0].lower()
+    return primary if primary in LANGUAGES else None
+
+
+def current_language() -> str:
+    """Path, ``?lang=``, the host's ``locale_selector``, the host's Babel, Accept-Language, Vietnamese."""
+    here = visit()
+    found = here.environ.get("consent_widget.language")
+    if found is None:
+        found = here.environ["consent_widget.language"] = _choose()
+    return str(found)
+
+
+def _choose() -> str:
+    view_args = request.view_args or {}
+    asked = request.endpoint and request.endpoint.startswith("consent_widget.") and view_args.get("lang")
+    chosen = _supported(asked or None) or _supported(request.args.get("lang"))
+    if chosen:
+        return chosen
+    here = visit()
+    if here.host.locale_selector is not None:
+        chosen = _supported(here.host.locale_selector())
+        if chosen:
+            return chosen
+    if "babel" in current_app.extensions:
+        chosen = _supported(flask_babel.get_locale())
+        if chosen:
+            return chosen
+    here.language_from_header = True
+    for tag, quality in request.accept_languages:
+        chosen = _supported(tag)
+        if chosen and quality > 0:
+            return chosen
+    return GOVERNING

@@ -1,0 +1,311 @@
+"""The template functions: what a host writes into its pages.
+
+All of them give HTML that may be printed as it is. What does not depend on
+the visitor is made once per language and kept.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from flask import current_app, request
+from markupsafe import Markup, escape
+
+from ..core.category import Category
+from ..core.consent import Consent, Decision
+from .language import WORDS, current_language
+from .visit import Visit, visit
+from .words import notice_path, sensitive_titles, show_asked_again, show_categories, show_notice
+
+#: Attributes HTML spells with a word that Python keeps for itself end in an underscore: ``async_``.
+Attributes = Mapping[str, str | bool | None]
+
+
+def common_context(here: Visit, language: str) -> dict[str, Any]:
+    """What every template gets."""
+    settings = here.host.deployment.settings
+    mount = here.environ.get("SCRIPT_NAME", "")
+    return {
+        "t": WORDS[language],
+        "lang": language,
+        "base_template": settings.base_template,
+        "controller": settings.controller,
+        "nonce": _nonce(here),
+        "assets": {name: mount + url for name, url in here.host.asset_urls.items()},
+        "urls": {
+            "preferences": f"{here.base}/preferences",
+            "notice": notice_path(here, language),
+            "home": f"{mount}/",
+        },
+    }
+
+
+def _nonce(here: Visit) -> str | None:
+    """The host's nonce; a page for everybody has none, as it would be the same for all."""
+    if here.shared or here.host.csp_nonce is None:
+        return None
+    return here.host.csp_nonce() or None
+
+
+def _critical_css(here: Visit, nonce: str | None) -> Markup | None:
+    return here.host.critical_css if nonce else None
+
+
+def _render(template: str, context: Mapping[str, Any]) -> Markup:
+    return Markup(current_app.jinja_env.get_template(f"consent_widget/{template}").render(context))
+
+
+def _asks(here: Visit) -> bool:
+    return not here.quiet and (here.no_cookie or here.consent().asks)
+
+
+def consent_head() -> Markup:
+    """The script tag for the head: the whole script for the undecided, a small one for the others."""
+    here = visit()
+    if here.shared:
+        return Markup(_script_tag(here, "loader.js", ""))
+    consent = here.consent()
+    states = ".".join(
+        f"{name}:{int(one is Decision.GRANTED)}"
+        for name, one in sorted(consent.decisions.items())
+        if one is not Decision.UNDECIDED
+    )
+    name = "consent.js" if _asks(here) else "loader.js"
+    return Markup(_script_tag(here, name, f' data-state="{states}"' + (' data-signal="gpc"' if consent.signal else "")))
+
+
+def _script_tag(here: Visit, name: str, more: str) -> str:
+    mount = here.environ.get("SCRIPT_NAME", "")
+    urls = here.host.asset_urls
+    version = here.schedule.in_force(here.now)
+    nonce = _nonce(here)
+    return (
+        f'<script async src="{mount}{urls[name]}" data-consent-widget="script" data-url="{here.base}"'
+        + f' data-cookie="{here.mirror_name}" data-categories="{here.host.optional}"'
+        + (f' data-main="{mount}{urls["consent.js"]}"' if name == "loader.js" else "")
+        + (f' data-notice="{version.number}"' if version else "")
+        + more
+        + (" data-shared" if here.shared else "")
+        + (f' nonce="{escape(nonce)}"' if nonce else "")
+        + "></script>"
+    )
+
+
+def consent_skip_link() -> Markup:
+    """First in the body: leads keyboards to the banner. Empty where nothing is asked."""
+    here = visit()
+    if here.shared or not _asks(here):
+        return Markup("")
+    return _render("consent/skip_link.html", common_context(here, current_language()))
+
+
+def consent_banner() -> Markup:
+    """Last in the body: asks for what is undecided. Empty where nothing is."""
+    here = visit()
+    if here.quiet or not (here.shared or _asks(here)):
+        return Markup("")
+    language = current_language()
+    if here.shared and not here.no_cookie:
+        return _hidden_banner(here, language)
+    return _render("consent/banner.html", banner_context(here, language, here.consent()))
+
+
+def banner_context(here: Visit, language: str, consent: Consent | None) -> dict[str, Any]:
+    """What the banner says; ``consent`` None is the banner in everybody's HTML, hidden until a script shows it."""
+    context = common_context(here, language)
+    t = WORDS[language]
+    categories = show_categories(optional_categories(here), t, consent)
+    return context | {
+        "hidden": consent is None,
+        "categories": categories,
+        "sensitive": sensitive_titles(categories, t),
+        "notice": show_notice(here, t),
+        "asked_again": show_asked_again(here, consent, t) if consent else None,
+        "next": _here() if consent else "",
+        "no_cookie": here.no_cookie and consent is not None,
+        "critical_css": _critical_css(here, context["nonce"]) if consent else None,
+    }
+
+
+def _hidden_banner(here: Visit, language: str) -> Markup:
+    version = here.schedule.in_force(here.now)
+    key = ("hidden banner", language, version.number if version else 0, here.base)
+    found = here.host.cache.get(key)
+    if found is None:
+        found = here.host.cache[key] = _render("consent/banner.html", banner_context(here, language, None))
+    return Markup(found)
+
+
+def optional_categories(here: Visit) -> tuple[Category, ...]:
+    return tuple(one for one in here.host.deployment.register if not one.necessary)
+
+
+def _here() -> str:
+    """The page the visitor is on, to come back to."""
+    path = quote(request.root_path.rstrip("/") + request.path, safe="/:@!$&'()*+,;=~")
+    query = request.query_string.decode("latin-1")
+    return f"{path}?{query}" if query else path
+
+
+def consent_granted(category: str) -> bool:
+    """Whether the visitor agreed to ``category``; raises UnknownCategory."""
+    return visit().consent().granted(category)
+
+
+def consent_script(
+    category: str,
+    src: str | None = None,
+    *,
+    caller: Callable[[], str] | None = None,
+    **attributes: str | bool | None,
+) -> Markup:
+    """A script that runs once ``category`` is granted: live for who agreed, blocked for all others.
+
+    With ``{% call consent_script("analytics") %}...{% endcall %}`` the body is
+    inline and carries the host's nonce. Raises UnknownCategory.
+    """
+    here = visit()
+    named = _attributes(attributes)
+    body = Markup(caller()) if caller is not None else Markup("")
+    nonce = _nonce(here)
+    if nonce:
+        named.setdefault("nonce", nonce)
+    if _live(here, category):
+        if src is not None:
+            named = {"src": src} | named
+        return Markup("<script{}>{}</script>").format(_printed(named), body)
+    kind = named.pop("type", None)
+    if kind:
+        named["data-type"] = kind
+    head: dict[str, str | bool] = {"type": "text/plain", "data-category": category}
+    if src is not None:
+        head["data-src"] = src
+    return Markup("<script{}>{}</script>").format(_printed(head | named), body)
+
+
+def consent_iframe(category: str, src: str, title: str, **attributes: str | bool | None) -> Markup:
+    """A frame that loads once ``category`` is granted; a placeholder asks the others. Raises UnknownCategory."""
+    here = visit()
+    live = _live(here, category)
+    language = current_language()
+    context = common_context(here, language)
+    shown = show_categories((here.host.deployment.register[category],), WORDS[language])[0]
+    first, here.frame_printed = not here.frame_printed, True
+    return _render(
+        "consent/frame.html",
+        context
+        | {
+            "category": category,
+            "title": shown.title,
+            "purpose": shown.purpose,
+            "sensitive": shown.sensitive,
+            "frame_title": title,
+            "host": urlsplit(src).hostname or "",
+            "attributes": {"src" if live else "data-src": src} | _attributes(attributes),
+            "granted": live,
+            "first": first,
+            "critical_css": _critical_css(here, context["nonce"]),
+            "next": "" if here.shared else _here(),
+        },
+    )
+
+
+def _live(here: Visit, category: str) -> bool:
+    if here.host.deployment.register[category].necessary:
+        return True
+    return not here.shared and here.consent().granted(category)
+
+
+def _attributes(given: Attributes) -> dict[str, str | bool]:
+    return {
+        name.rstrip("_").replace("_", "-"): value
+        for name, value in given.items()
+        if value is not None and value is not False
+    }
+
+
+def _printed(attributes: Mapping[str, str | bool]) -> Markup:
+    return Markup("").join(
+        Markup(" {}").format(name) if value is True else Markup(' {}="{}"').format(name, value)
+        for name, value in attributes.items()
+    )
+
+
+def consent_settings_link() -> Markup:
+    """The permanent link with which a choice is changed or withdrawn."""
+    here = visit()
+    t = WORDS[current_language()]
+    return Markup('<a class="consent-widget-settings" href="{}/preferences" data-consent="open-preferences" lang="{}">{}</a>').format(
+        here.base, t.language, t("Cookie settings")
+    )
+
+
+def consent_notice_link() -> Markup:
+    """The link to the notice in force."""
+    here = visit()
+    t = WORDS[current_language()]
+    return Markup('<a class="consent-widget-notice-link" href="{}" hreflang="{}" lang="{}">{}</a>').format(
+        notice_path(here, t.language), t.language, t.language, t("Privacy policy")
+    )
+
+
+def consent_cookie_table() -> Markup:
+    """Every service and cookie of the register, for the page below the notice."""
+    here = visit()
+    language = current_language()
+    key = ("cookie table", language)
+    found = here.host.cache.get(key)
+    if found is None:
+        categories = show_categories(here.host.deployment.register, WORDS[language])
+        context = common_context(here, language) | {"categories": categories}
+        found = here.host.cache[key] = _render("consent/cookie_table.html", context)
+    return Markup(found)
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (
+        consent_head,
+        consent_skip_link,
+        consent_banner,
+        consent_granted,
+        consent_script,
+        consent_iframe,
+        consent_settings_link,
+        consent_notice_link,
+        consent_cookie_table,
+    )
+}
+
+
+def neutral_wording(here: Visit, language: str) -> str:
+    """The banner and the preferences as an undecided visitor reads them: what a record points to."""
+    version = here.schedule.in_force(here.now)
+    key = ("wording", language, version.number if version else 0)
+    found = here.host.cache.get(key)
+    if found is None:
+        context = banner_context(here, language, None) | {"hidden": False, "nonce": None}
+        context |= preferences_context(here, language, None)
+        found = _render("consent/banner.html", context) + _render("consent/_preferences.html", context)
+        here.host.cache[key] = found
+    return str(found)
+
+
+def preferences_context(here: Visit, language: str, consent: Consent | None) -> dict[str, Any]:
+    """What the preferences say beside :func:`common_context`; ``consent`` None is an undecided visitor."""
+    t = WORDS[language]
+    return {
+        "necessary": show_categories((one for one in here.host.deployment.register if one.necessary), t),
+        "categories": show_categories(optional_categories(here), t, consent),
+        "checked": frozenset(),
+        "decided_at": None,
+        "decided_notice": None,
+        "asked_again": None,
+        "signal": None,
+        "notice": show_notice(here, t),
+        "next": "",
+        "error": None,
+        "no_cookie": False,
+        "critical_css": None,
+    }
+

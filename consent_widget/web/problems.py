@@ -1,0 +1,114 @@
+"""What we answer when something cannot be done: a page or JSON, never a traceback."""
+
+from flask import Response, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from .language import WORDS, Words, current_language
+from .markup import common_context
+from .visit import visit
+
+
+class Problem(HTTPException):
+    """An answer with a stable ``code`` for programs and, where it fits, the faulty ``field``."""
+
+    def __init__(self, status: int, problem: str, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.code = status
+        self.problem = problem
+        self.field = field
+
+
+def wants_json() -> bool:
+    """Whether the caller is a program: it sent JSON or asked for it."""
+    if request.is_json:
+        return True
+    accepted = request.accept_mimetypes
+    return accepted["application/json"] > accepted["text/html"]
+
+
+def answer_problem(error: HTTPException) -> Response:
+    """The answer to any error under our prefix."""
+    if error.response is not None:
+        return error.response  # type: ignore[return-value]
+    status = error.code or 500
+    if wants_json():
+        code = error.problem if isinstance(error, Problem) else _CODES.get(status, "error")
+        field = error.field if isinstance(error, Problem) else None
+        response = jsonify(error={"code": code, "message": error.description or error.name, "field": field})
+    else:
+        response = Response(_page(error, status))
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    for name, value in error.get_headers():
+        if name.lower() in ("allow", "retry-after"):
+            response.headers[name] = value
+    return response
+
+
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_type", 400: "bad_request"}
+
+
+def _page(error: HTTPException, status: int) -> str:
+    here = visit()
+    here.quiet = True
+    language = current_language()
+    t = WORDS[language]
+    heading, message = _words(t, status, error.problem if isinstance(error, Problem) else "")
+    context = common_context(here, language)
+    return render_template(
+        "consent_widget/consent/error.html",
+        **context | {"code": status, "heading": heading, "message": message, "back": context["urls"]["home"]},
+    )
+
+
+def _words(t: Words, status: int, problem: str) -> tuple[str, str]:
+    if problem == "unknown_action":
+        return t("This choice could not be read"), t(
+            "Please use one of the buttons “Accept all”, “Reject all” or “Save choices”."
+        )
+    if problem == "unknown_category":
+        return t("This choice could not be read"), t(
+            "There is no category of this name, so nothing was saved. Please choose again."
+        )
+    known = {
+        400: (
+            t("This choice could not be read"),
+            t(
+                "Something in the form was missing or not valid, so nothing was saved. "
+                "Please go back and choose again."
+            ),
+        ),
+        403: (
+            t("This request did not come from our site"),
+            t(
+                "For your protection nothing was saved. "
+                "Please open the cookie settings on this site and choose there."
+            ),
+        ),
+        404: (
+            t("This page does not exist"),
+            t("The address may be mistyped, or this version of the privacy policy does not exist."),
+        ),
+        405: (
+            t("This cannot be done here"),
+            t("This address does not accept the kind of request that was sent. Nothing was changed."),
+        ),
+        413: (
+            t("Too much was sent"),
+            t(
+                "The request is larger than a choice about cookies can be, so nothing was saved. "
+                "Please choose again in the cookie settings."
+            ),
+        ),
+        415: (
+            t("This format is not accepted"),
+            t(
+                "A choice can be sent as a form or as JSON. Nothing was saved. "
+                "Please use the cookie settings on this site."
+            ),
+        ),
+    }
+    return known.get(status) or (
+        t("Something went wrong on our side"),
+        t("We are sorry. Please try again in a moment."),
+    )

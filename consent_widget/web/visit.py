@@ -1,0 +1,193 @@
+"""One request's view of the visitor: read lazily, remembered, and noted when read.
+
+That the consent was read is what decides whether a response may be cached by
+others, so every reader passes through :class:`Visit`.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, cast
+
+from flask import current_app, request
+from markupsafe import Markup
+
+from ..core.consent import Choice, Consent, holds, most_restrictive, nothing_decided
+from ..core.notice import Schedule
+from ..services.deployment import Deployment
+from .assets import Asset
+
+logger = logging.getLogger("consent_widget")
+
+#: Query marker of a save by a plain form: was the cookie kept? (web.gate)
+SAVED = "consent_widget_saved"
+
+Environ = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """What the web door of one app needs besides the deployment.
+
+    ``csp_nonce`` and ``locale_selector`` are the host's callables or None;
+    ``assets`` maps file names of static/dist to what is served, ``styles``
+    holds the critical style; ``key`` is this app's place in a WSGI environ:
+    two apps may share one environ.
+    """
+
+    deployment: Deployment
+    assets: Mapping[str, Asset]
+    asset_urls: Mapping[str, str]
+    critical_css: Markup
+    key: str
+    csp_nonce: Callable[[], str | None] | None
+    locale_selector: Callable[[], str | None] | None
+    ungated: set[Callable[..., Any]]
+    cache: dict[Any, Any]
+
+    @cached_property
+    def optional(self) -> str:
+        """The names of the optional categories, separated by spaces."""
+        return " ".join(self.deployment.register.optional)
+
+
+def host() -> Host:
+    """The current app's host value."""
+    return cast(Host, current_app.extensions["consent_widget"].host)
+
+
+class Visit:
+    """What one request says of the visitor, and what the answer has used of it."""
+
+    def __init__(self, host: Host, environ: Environ) -> None:
+        self.host = host
+        self.environ = environ
+        #: The answer depends on the visitor: it is private.
+        self.consent_read = False
+        #: The answer's language was chosen by Accept-Language.
+        self.language_from_header = False
+        #: Everybody's HTML: the script decides what to show.
+        self.shared = host.deployment.settings.shared_cache
+        #: The page must not ask: it is itself the place to choose.
+        self.quiet = False
+        #: A plain form was saved and the browser sent no cookie back.
+        self.no_cookie = False
+        #: May be cached by everybody if nothing personal was touched (pages under /{lang}/).
+        self.public_seconds: int | None = None
+        self.headers_sent = False
+        self.declared_private = False
+        self.frame_printed = False
+        self._consent: Consent | None = None
+
+    @cached_property
+    def now(self) -> datetime:
+        return self.host.deployment.clock()
+
+    @property
+    def secure(self) -> bool:
+        return bool(self.environ.get("wsgi.url_scheme") == "https")
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        return self.host.deployment.schedule.at(self.now)
+
+    @property
+    def base(self) -> str:
+        """The path of our pages as the browser sees it, mount point included."""
+        return str(self.environ.get("SCRIPT_NAME", "")) + self.host.deployment.settings.url_prefix
+
+    @property
+    def cookie_name(self) -> str:
+        settings = self.host.deployment.settings
+        return (settings.secure_prefix() if self.secure else "") + settings.cookie_name
+
+    @property
+    def mirror_name(self) -> str:
+        return f"{self.cookie_name}_view"
+
+    @cached_property
+    def signal(self) -> str | None:
+        """``gpc`` where the browser sends ``Sec-GPC: 1``, exactly (GPC section 3.2)."""
+        sent = self.environ.get("HTTP_SEC_GPC", "")
+        return "gpc" if any(value.strip() == "1" for value in sent.split(",")) else None
+
+    @cached_property
+    def cookies(self) -> list[tuple[str, str]]:
+        """All cookies of the request as sent, doubles included, values unparsed."""
+        found = []
+        for part in self.environ.get("HTTP_COOKIE", "").split(";"):
+            name, equals, value = part.strip().partition("=")
+            if equals and name:
+                found.append((name, value))
+        return found
+
+    @cached_property
+    def presented(self) -> Choice | None:
+        """The choice in the visitor's cookie by its signature alone; doubles are never widened."""
+        name, opened = self.cookie_name, []
+        for sent, value in self.cookies:
+            if sent == name:
+                choice = self.host.deployment.signer.open(value, now=self.now)
+                if choice is not None:
+                    opened.append(choice)
+        return most_restrictive(opened)
+
+    @cached_property
+    def lowered(self) -> tuple[str, ...]:
+        """Categories the readable mirror denies."""
+        name = self.mirror_name
+        return tuple(
+            entry[:-2]
+            for sent, value in self.cookies
+            if sent == name
+            for entry in value.split(".")
+            if entry.endswith(":0")
+        )
+
+    def consent(self) -> Consent:
+        """What holds for this request. The answer becomes private.
+
+        After the headers went out it is too late to say so: undecided, with a
+        warning, unless the answer was private already.
+        """
+        if self.headers_sent and not (self.consent_read or self.declared_private):
+            logger.warning(
+                "The consent was read after the headers of %s were sent; it counts as undecided. "
+                "Read it in the view before streaming, or send the answer as Cache-Control: private.",
+                self.environ.get("PATH_INFO", ""),
+            )
+            return nothing_decided(self.host.deployment.register)
+        self.consent_read = True
+        if self._consent is None:
+            self._consent = self._weigh(self.presented)
+        return self._consent
+
+    def correct(self, choice: Choice | None) -> Consent:
+        """Let ``choice`` hold from here on: the record knows better than the cookie."""
+        self.consent_read = True
+        self.__dict__["presented"] = choice
+        self.__dict__["lowered"] = ()
+        self._consent = self._weigh(choice)
+        return self._consent
+
+    def _weigh(self, choice: Choice | None) -> Consent:
+        return holds(
+            choice,
+            register=self.host.deployment.register,
+            schedule=self.schedule,
+            now=self.now,
+            signal=self.signal,
+            lowered=self.lowered if choice is not None else (),
+        )
+
+
+def visit() -> Visit:
+    """The visit of the current request; made here where no gate was passed (test request contexts)."""
+    environ = request.environ
+    here = host()
+    found = environ.get(here.key)
+    if found is None:
+        found = environ[here.key] = Visit(here, environ)
+    return cast(Visit, found)
