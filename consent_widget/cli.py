@@ -92,7 +92,11 @@ def versions(as_json: bool) -> None:
         click.echo(json.dumps([_printable(one) for one in found]))
         return
     for one in found:
-        when = one.effective_at.astimezone(_deployment().settings.timezone).isoformat() if one.effective_at else "-"
+        when = (
+            one.effective_at.astimezone(_deployment().settings.timezone).isoformat()
+            if one.effective_at
+            else "-"
+        )
         click.echo(f"{one.id}\t{one.number or '-'}\t{one.state}\t{one.change_class}\t{when}")
 
 
@@ -116,7 +120,9 @@ def check(as_json: bool) -> None:
     if deployment.settings.mail_url is None:
         warnings.append("CONSENT_WIDGET_MAIL_URL is not set: no mail can be sent.")
     if (deployment.settings.public_url or "").startswith("http:"):
-        warnings.append("CONSENT_WIDGET_PUBLIC_URL is http: cookies carry no Secure, anybody on the way can read them.")
+        warnings.append(
+            "CONSENT_WIDGET_PUBLIC_URL is http: cookies carry no Secure, anybody on the way can read them."
+        )
     if as_json:
         click.echo(json.dumps({"ok": not wrong, "problems": wrong, "warnings": warnings}))
     else:

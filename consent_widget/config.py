@@ -91,7 +91,8 @@ def _controller(key: str, value: Any) -> Controller:
     example = '{"name": "Example Ltd", "address": "1 Example Street", "contact": "privacy@example.com"}'
     if not isinstance(value, Mapping) or not str(value.get("name") or "").strip():
         raise SettingError(
-            key, f"the name of the controller is missing; visitors must be told who asks. Set it to {example}."
+            key,
+            f"the name of the controller is missing; visitors must be told who asks. Set it to {example}.",
         )
     unknown = set(value) - {"name", "address", "contact"}
     if unknown:
@@ -123,8 +124,15 @@ def _seconds(key: str, value: Any) -> int:
 
 def _url_prefix(key: str, value: Any) -> str:
     text = _text(key, value)
-    if not text.startswith("/") or text.startswith("//") or text.endswith("/") or any(c in text for c in "<>?#\\ "):
-        raise SettingError(key, f"must start with one slash and not end with one, like /privacy, not {value!r}.")
+    if (
+        not text.startswith("/")
+        or text.startswith("//")
+        or text.endswith("/")
+        or any(c in text for c in "<>?#\\ ")
+    ):
+        raise SettingError(
+            key, f"must start with one slash and not end with one, like /privacy, not {value!r}."
+        )
     return text
 
 
@@ -140,7 +148,9 @@ def _public_url(key: str, value: Any) -> str | None:
 def _cookie_name(key: str, value: Any) -> str:
     text = _text(key, value)
     if not text.isascii() or not text.replace("_", "").replace("-", "").isalnum() or text.startswith("__"):
-        raise SettingError(key, f"use letters, digits, - and _ (the prefix __Host- is added by itself), not {value!r}.")
+        raise SettingError(
+            key, f"use letters, digits, - and _ (the prefix __Host- is added by itself), not {value!r}."
+        )
     return text
 
 

@@ -20,12 +20,12 @@ from .core.signing import ChoiceSigner, check_keys, fingerprint
 from .core.staff import Staff
 from .data import data_dir
 from .services.deployment import Deployment
-from .services.notice import ScheduleCache
+from .services.schedule import ScheduleCache
 from .services.setup import check_schema, problems
 from .storage.database import Database, open_engine
 from .web.assets import load_assets
 from .web.blueprint import make_blueprint, show_gpc
-from .web.gate import Gate
+from .web.gate import UNGATED, Gate
 from .web.markup import FUNCTIONS
 from .web.visit import Host
 
@@ -74,7 +74,6 @@ class ConsentWidget:
         self._csp_nonce = csp_nonce
         self._clock = clock or (lambda: datetime.now(UTC))
         self._options = settings
-        self._ungated: set[Callable[..., Any]] = set()
         self.staff_loader = staff_loader
         self.staff_directory = staff_directory
         self.mailer = mailer
@@ -92,65 +91,64 @@ class ConsentWidget:
             raise ConsentWidgetError(
                 f"There is a ConsentWidget on the app {app.name!r} already; call init_app once for each app."
             )
-        bound = _Bound(self, app)
-        app.extensions["consent_widget"] = bound
+        deployment = self._deployment(app)
+        assets = load_assets(data_dir("static") / "dist")
+        prefix = deployment.settings.url_prefix
+        host = Host(
+            deployment=deployment,
+            assets=assets,
+            asset_urls={name: f"{prefix}/assets/{asset.path}" for name, asset in assets.items()},
+            critical_css=Markup(assets["widget.css"].bodies["identity"].decode()),  # noqa: S704  # ours
+            csp_nonce=self._csp_nonce,
+            locale_selector=self._locale_selector,
+        )
+        installed = Installed(app, deployment, host)
+        app.extensions["consent_widget"] = installed
         app.jinja_env.globals.update(FUNCTIONS)
         app.cli.add_command(commands)
-        app.register_blueprint(make_blueprint(bound.problems, bound.deployment.settings.url_prefix))
-        if bound.deployment.settings.gpc_declared:
+        app.register_blueprint(make_blueprint(installed.problems, prefix))
+        if deployment.settings.gpc_declared:
             app.add_url_rule("/.well-known/gpc.json", "consent_widget_gpc", show_gpc)
-        app.wsgi_app = Gate(app.wsgi_app, bound.host, bound.start)  # type: ignore[method-assign]
+        app.wsgi_app = Gate(app.wsgi_app, host, installed.start)  # type: ignore[method-assign]
 
     def ungated(self, view: View) -> View:
         """Leave ``view`` out of the gate: it answers for its cookies itself."""
-        self._ungated.add(view)
+        setattr(view, UNGATED, True)
         return view
 
-
-class _Bound:
-    """A widget on one app: what ``app.extensions["consent_widget"]`` holds."""
-
-    def __init__(self, widget: ConsentWidget, app: Flask) -> None:
-        settings = read_settings(app.config, widget._options)
-        keys = [app.config.get("SECRET_KEY") or "", *(app.config.get("SECRET_KEY_FALLBACKS") or ())]
+    def _deployment(self, app: Flask) -> Deployment:
+        settings = read_settings(app.config, self._options)
+        fallbacks: Iterable[str | bytes] | None = app.config.get("SECRET_KEY_FALLBACKS")
+        keys: list[str | bytes] = [app.config.get("SECRET_KEY") or "", *(fallbacks or ())]
         if not (app.debug or app.testing):
             check_keys(keys)
-        register = read_register(
-            settings.categories_file,
-            widget._categories,
-            own_cookies(
-                settings,
-                session=app.config["SESSION_COOKIE_NAME"],
-                remember=app.config.get("REMEMBER_COOKIE_NAME", "remember_token"),
-            ),
+        own = own_cookies(
+            settings,
+            session=app.config["SESSION_COOKIE_NAME"],
+            remember=app.config.get("REMEMBER_COOKIE_NAME", "remember_token"),
         )
-        database = Database(widget._engine if widget._engine is not None else _own_engine(app, settings))
-        assets = load_assets(data_dir("static") / "dist")
-        self.widget = widget
-        self.deployment = Deployment(
+        database = Database(self._engine if self._engine is not None else _own_engine(app, settings))
+        return Deployment(
             settings=settings,
-            register=register,
+            register=read_register(settings.categories_file, self._categories, own),
             database=database,
             signer=ChoiceSigner(keys),
             fingerprints=tuple(fingerprint(key) for key in keys),
             schedule=ScheduleCache(database, seconds=settings.schedule_seconds, failed=_report),
-            clock=widget._clock,
+            clock=self._clock,
             new_id=lambda: secrets.token_urlsafe(12),
         )
-        self.host = Host(
-            deployment=self.deployment,
-            assets=assets,
-            asset_urls={name: f"{settings.url_prefix}/assets/{asset.path}" for name, asset in assets.items()},
-            critical_css=Markup(assets["widget.css"].bodies["identity"].decode()),
-            key=f"consent_widget.visit.{id(self)}",
-            csp_nonce=widget._csp_nonce,
-            locale_selector=widget._locale_selector,
-            ungated=widget._ungated,
-            cache={},
-        )
+
+
+class Installed:
+    """The widget on one app: what ``app.extensions["consent_widget"]`` holds."""
+
+    def __init__(self, app: Flask, deployment: Deployment, host: Host) -> None:
+        self.deployment = deployment
+        self.host = host
         self._app = app
-        self._health_path = f"{settings.url_prefix}/health"
-        self._started = False
+        self._health_path = f"{deployment.settings.url_prefix}/health"
+        self._ready = False
         self._lock = Lock()
 
     def start(self, path: str) -> None:
@@ -159,24 +157,30 @@ class _Bound:
         Raises:
             SchemaError: run `flask consent upgrade`.
         """
-        if self._started or path == self._health_path:
-            return
-        with self._lock:
-            if self._started:
-                return
-            try:
-                check_schema(self.deployment.database)
-            except StoreUnavailable as error:
-                # A page view needs no database; the next request looks again.
-                _report(error)
-                return
-            csrf = self._app.extensions.get("csrf")
-            if csrf is not None:
-                # Our public forms are guarded by Fetch Metadata and Origin, not by the host's token.
-                csrf.exempt(self._app.blueprints["consent_widget"])
-            self._started = True
+        if not self._is_ready() and path != self._health_path:
+            with self._lock:
+                # Another thread may have got ready while this one waited.
+                if not self._is_ready():
+                    self._ready = self._get_ready()
+
+    def _is_ready(self) -> bool:
+        return self._ready
+
+    def _get_ready(self) -> bool:
+        csrf = self._app.extensions.get("csrf")
+        if csrf is not None:
+            # Our public forms are guarded by Fetch Metadata and Origin, not by the host's token.
+            csrf.exempt(self._app.blueprints["consent_widget"])
+        try:
+            check_schema(self.deployment.database)
+        except StoreUnavailable as error:
+            # A page view needs no database; the next request looks again.
+            _report(error)
+            return False
+        return True
 
     def problems(self) -> list[str]:
+        """What keeps the app from serving, in words without secrets."""
         return problems(self.deployment, now=self.deployment.clock())
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from fnmatch import fnmatchcase, translate
+from re import Pattern
 from re import compile as compile_pattern
 
 from .errors import RegisterError, UnknownCategory
@@ -70,7 +71,9 @@ class Service:
         where = f"services.{self.name or '?'}"
         for field in ("name", "provider", "country"):
             if not str(getattr(self, field) or "").strip():
-                raise RegisterError(f"{where}.{field}", "is missing; visitors must be told (Law 91/2025 Art. 9).")
+                raise RegisterError(
+                    f"{where}.{field}", "is missing; visitors must be told (Law 91/2025 Art. 9)."
+                )
         _complete(f"{where}.purpose", self.purpose)
         object.__setattr__(self, "cookies", _tuple(self.cookies, f"{where}.cookies"))
         object.__setattr__(self, "origins", _tuple(self.origins, f"{where}.origins"))
@@ -102,7 +105,7 @@ class Category:
         where = f"categories.{self.name or '?'}"
         if not _NAME.fullmatch(self.name or ""):
             raise RegisterError(
-                f"{where}.name", "use 1 to 32 lower-case letters, digits or underscores, a letter first."
+                f"{where}.name", "use 1 to 32 small letters, digits or underscores, a letter first."
             )
         if self.default and not self.necessary:
             raise RegisterError(
@@ -118,7 +121,7 @@ class Category:
                 if not words or (isinstance(words, Mapping) and missing_language(words)):
                     raise RegisterError(
                         f"{where}.cookies.{cookie.label}.justification",
-                        "a necessary cookie is stored without consent: say why it is needed, in every language.",
+                        "is stored without consent: say why it is necessary, in every language.",
                     )
 
     @property
@@ -156,7 +159,7 @@ class Register:
         self.names = tuple(one.name for one in self.categories)
         self._by_name = {one.name: one for one in self.categories}
         self._by_cookie: dict[str, str] = {}
-        self._by_pattern = []
+        self._by_pattern: list[tuple[Pattern[str], str]] = []
         for category in self.categories:
             for cookie in category.cookies:
                 self._claim(category, cookie)
@@ -207,7 +210,8 @@ def category_from_mapping(name: str, data: Mapping[str, object], known: Category
         values.setdefault("title", known.title)
         values.setdefault("purpose", known.purpose)
     values["services"] = tuple(
-        _service(f"{where}.services", table) for table in _tables(f"{where}.services", values.get("services", ()))
+        _service(f"{where}.services", table)
+        for table in _tables(f"{where}.services", values.get("services", ()))
     )
     for field in ("title", "purpose"):
         _complete(f"{where}.{field}", values.get(field))

@@ -209,15 +209,21 @@ def decide(
     others.
 
     Raises:
-        InputError: ``unknown_category`` or ``unknown_notice``.
+        InputError: ``unknown_category``, ``missing_category`` or ``unknown_notice``.
     """
+    if wish.action is Action.ADD and not wish.categories:
+        raise InputError("missing_category", "Name at least one category to add.", "category")
     for name in sorted(wish.categories):
         if name not in register.names:
             raise InputError("unknown_category", f"There is no category {name[:40]!r}.", "category")
     notice = _shown(wish.notice, schedule, now)
     kept: dict[str, bool] = {}
     if wish.action is Action.ADD and before.choice is not None:
-        kept = {name: before.choice.decisions[name] for name in before.choice.decisions if name not in wish.categories}
+        kept = {
+            name: before.choice.decisions[name]
+            for name in before.choice.decisions
+            if name not in wish.categories
+        }
     granted = _granted(wish, register)
     if wish.action is Action.ADD:
         decisions = kept | dict.fromkeys(granted, True)

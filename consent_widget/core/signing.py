@@ -45,7 +45,7 @@ def check_keys(keys: Sequence[str | bytes]) -> None:
         raise SecretKeyError(f"SECRET_KEY is not set, so no choice can be signed. {cure}")
     for position, key in enumerate(keys):
         name = "SECRET_KEY" if position == 0 else f"SECRET_KEY_FALLBACKS[{position - 1}]"
-        raw = key.encode() if isinstance(key, str) else key
+        raw = _bytes(key)
         if len(raw) < _MIN_KEY_BYTES:
             raise SecretKeyError(f"{name} has {len(raw)} bytes; at least {_MIN_KEY_BYTES} are needed. {cure}")
         if raw.decode("latin-1") in _PUBLIC_KEYS or set(raw) <= set(b"0"):
@@ -54,8 +54,11 @@ def check_keys(keys: Sequence[str | bytes]) -> None:
 
 def fingerprint(key: str | bytes) -> str:
     """Sixteen hexadecimal digits that tell keys apart and do not reveal them."""
-    raw = key.encode() if isinstance(key, str) else key
-    return hmac.new(raw, b"consent_widget.fingerprint", sha256).hexdigest()[:16]
+    return hmac.new(_bytes(key), b"consent_widget.fingerprint", sha256).hexdigest()[:16]
+
+
+def _bytes(key: str | bytes) -> bytes:
+    return key.encode() if isinstance(key, str) else key
 
 
 class ChoiceSigner:
@@ -63,7 +66,7 @@ class ChoiceSigner:
 
     def __init__(self, keys: Sequence[str | bytes]) -> None:
         serializer = URLSafeSerializer(
-            list(reversed(keys)),  # itsdangerous signs with the last
+            [_bytes(key) for key in reversed(keys)],  # itsdangerous signs with the last
             salt=_SALT,
             signer_kwargs={"key_derivation": "hmac", "digest_method": sha256},
         )

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime, format_timedelta, get_timezone_name
+from babel.dates import format_datetime, format_timedelta, get_timezone_gmt, get_timezone_name
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -32,12 +32,15 @@ def load_catalogue(folder: Path, language: str) -> Translations:
     return Translations(compiled, domain=DOMAIN)
 
 
+_MOMENTS = {"vi": "HH:mm, d MMMM y", "en": "d MMMM y, HH:mm"}
+
+
 def moment(when: datetime, *, zone: ZoneInfo, language: str) -> str:
     """``when`` in ``zone`` with the zone's name, to the minute: nobody has to guess which midnight."""
     local = when.astimezone(zone)
-    offset = local.strftime("%z")
+    written = format_datetime(local, _MOMENTS[language], locale=language)
     name = get_timezone_name(local, width="long", locale=language)
-    return f"{format_datetime(local, 'd MMMM y, HH:mm' if language == 'en' else 'HH:mm, d MMMM y', locale=language)} ({name}, UTC{offset[:3]}:{offset[3:]})"
+    return f"{written} ({name}, {get_timezone_gmt(local, locale=language)})"
 
 
 def listed(words: Iterable[str], *, language: str) -> str:

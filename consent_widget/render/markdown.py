@@ -6,6 +6,7 @@ Two fences: the parser passes no raw HTML, the cleaner keeps an explicit list.
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 import nh3
@@ -35,7 +36,7 @@ _SCHEMES = {"http", "https", "mailto", "tel"}
 
 @dataclass(frozen=True, kw_only=True)
 class Clause:
-    """One heading of the contents list: ``id`` as in the HTML, ``title`` plain text, ``tags`` of the section."""
+    """One entry of the contents list: ``id`` as in the HTML, plain ``title``, ``tags`` of the section."""
 
     id: str
     title: str
@@ -54,7 +55,7 @@ def _mark_headings(state: StateCore) -> None:
     """Take ``{#id .tag}`` off each heading and give every heading an id, unique in its text."""
     taken: set[str] = set()
     count = 0
-    for opening, inline in zip(state.tokens, state.tokens[1:], strict=False):
+    for opening, inline in pairwise(state.tokens):
         if opening.type != "heading_open":
             continue
         count += 1
@@ -119,7 +120,7 @@ def render_notice(markdown: str) -> RenderedNotice:
 
 def _clauses(tokens: list[Token]) -> list[Clause]:
     found = []
-    for opening, inline in zip(tokens, tokens[1:], strict=False):
+    for opening, inline in pairwise(tokens):
         if opening.type == "heading_open" and opening.tag == "h2":
             found.append(
                 Clause(

@@ -8,7 +8,7 @@ from ..config import Settings
 from ..core.category import Register
 from ..core.signing import ChoiceSigner
 from ..storage.database import Database
-from .notice import ScheduleCache
+from .schedule import ScheduleCache
 
 
 @dataclass(frozen=True, kw_only=True)

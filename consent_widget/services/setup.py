@@ -29,13 +29,17 @@ def check_schema(database: Database) -> None:
         SchemaError: it is empty, older or newer; names the cure.
         StoreUnavailable: it did not answer.
     """
-    with database.reading() as connection:
-        found = schema.current(connection)
+    found = None
+    if not schema.is_missing(database.engine):
+        with database.reading() as connection:
+            found = schema.current(connection)
     needed = schema.newest()
     if found is None:
         raise SchemaError(f"The database of consent_widget has no tables yet. {CURE}")
     if found != needed:
-        raise SchemaError(f"The database of consent_widget is at schema {found}, this release needs {needed}. {CURE}")
+        raise SchemaError(
+            f"The database of consent_widget is at schema {found}, this release needs {needed}. {CURE}"
+        )
 
 
 def problems(deployment: Deployment, *, now: datetime) -> list[str]:

@@ -22,6 +22,8 @@ def known_keys(connection: Connection) -> frozenset[str]:
 def remember_keys(connection: Connection, fingerprints: Sequence[str], *, now: datetime) -> None:
     """Note the keys not seen before; the others keep their time."""
     seen = known_keys(connection)
-    new = [{"fingerprint": one, "first_seen_at": now} for one in dict.fromkeys(fingerprints) if one not in seen]
+    new = [
+        {"fingerprint": one, "first_seen_at": now} for one in dict.fromkeys(fingerprints) if one not in seen
+    ]
     if new:
         connection.execute(insert(keys), new)

@@ -32,7 +32,8 @@ versions = Table(
     Column("announced_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
     CheckConstraint(
-        "state <> 'announced' OR (number IS NOT NULL AND effective_at IS NOT NULL AND announced_at IS NOT NULL)",
+        "state <> 'announced' OR "
+        "(number IS NOT NULL AND effective_at IS NOT NULL AND announced_at IS NOT NULL)",
         name="announced_is_complete",
     ),
 )
@@ -64,10 +65,14 @@ def list_versions(connection: Connection) -> list[Listed]:
     """Every version and draft, oldest first."""
     rows = connection.execute(
         select(
-            versions.c.id, versions.c.number, versions.c.state, versions.c.change_class, versions.c.effective_at
+            versions.c.id,
+            versions.c.number,
+            versions.c.state,
+            versions.c.change_class,
+            versions.c.effective_at,
         ).order_by(versions.c.id)
-    )
-    return [Listed(**row._mapping) for row in rows]
+    ).mappings()
+    return [Listed(**row) for row in rows]
 
 
 def load_schedule(connection: Connection) -> Schedule:
@@ -128,7 +133,9 @@ def has_draft(connection: Connection, edition: Edition) -> bool:
                 select(texts.c.content_hash, texts.c.language).where(texts.c.version_id == version_id)
             ).tuples()
         )
-        for version_id in connection.execute(select(versions.c.id).where(versions.c.state == "draft")).scalars()
+        for version_id in connection.execute(
+            select(versions.c.id).where(versions.c.state == "draft")
+        ).scalars()
     ]
     wanted = frozenset((text.content_hash, language) for language, text in edition.texts.items())
     return wanted in drafts

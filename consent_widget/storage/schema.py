@@ -21,6 +21,20 @@ def newest() -> str:
     return head
 
 
+def _file(engine: Engine) -> Path | None:
+    """The file of a SQLite database; None for another one or one in memory."""
+    name = engine.url.database
+    if engine.url.get_backend_name() != "sqlite" or name in (None, "", ":memory:"):
+        return None
+    return Path(str(name))
+
+
+def is_missing(engine: Engine) -> bool:
+    """Whether it is a SQLite file that does not exist yet; asking it would make an empty one."""
+    file = _file(engine)
+    return file is not None and not file.exists()
+
+
 def current(connection: Connection) -> str | None:
     """The revision the database has; None where nothing was set up yet."""
     return MigrationContext.configure(
@@ -30,8 +44,9 @@ def current(connection: Connection) -> str | None:
 
 def upgrade(engine: Engine) -> None:
     """Bring the database to the newest revision; does nothing where it has it."""
-    if engine.url.get_backend_name() == "sqlite" and engine.url.database not in (None, "", ":memory:"):
-        Path(str(engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
+    file = _file(engine)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     with engine.connect() as plain:

@@ -30,9 +30,7 @@ _HEADERS = {
 
 def make_blueprint(check_health: Callable[[], list[str]], url_prefix: str) -> Blueprint:
     """The blueprint ``consent_widget``; ``check_health`` gives what is wrong, in words without secrets."""
-    blueprint = Blueprint(
-        "consent_widget", __name__, url_prefix=url_prefix, template_folder="../templates"
-    )
+    blueprint = Blueprint("consent_widget", __name__, url_prefix=url_prefix, template_folder="../templates")
     languages = f"any({','.join(LANGUAGES)})"
     routes: list[tuple[str, Callable[..., Response], list[str]]] = [
         ("/", show_home, ["GET"]),
@@ -104,4 +102,3 @@ def _add_headers(response: Response) -> Response:
     own_layout = visit().host.deployment.settings.base_template == "consent_widget/base.html"
     response.headers.setdefault("Content-Security-Policy", _POLICY if own_layout else _POLICY_IN_HOST_LAYOUT)
     return response
-

@@ -3,9 +3,8 @@
 import json
 from hashlib import sha256
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
-from flask import Response, jsonify, redirect, render_template, request
+from flask import Response, current_app, jsonify, redirect, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import dump_cookie
 
@@ -13,9 +12,9 @@ from ..core.consent import LIFETIME, Action, Choice, Consent, Decision, Wish
 from ..core.errors import InputError, StoreUnavailable
 from ..services.consent import Outcome, record_decision, recorded_choice
 from ..storage.consent import Evidence
-from .gate import safe_path
 from .language import WORDS, Words, current_language
 from .markup import common_context, neutral_wording, preferences_context
+from .origin import own_referrer, safe_path, same_origin
 from .problems import Problem, wants_json
 from .visit import SAVED, Visit, logger, visit
 from .words import show_asked_again, show_moment
@@ -41,7 +40,7 @@ def show_state() -> Response:
     stale = _ask_record(here)
     response = _state(here.consent())
     if stale:
-        _send_choice(here, response, here.presented)
+        _put_right(here, response, here.consent())
     return response
 
 
@@ -52,7 +51,7 @@ def show_preferences() -> Response:
     response = Response(_page(here, next_path=_next_for_form()))
     response.headers["Cache-Control"] = "no-store"
     if stale:
-        _send_choice(here, response, here.presented)
+        _put_right(here, response, here.consent())
     return response
 
 
@@ -89,14 +88,13 @@ def _saved(here: Visit, outcome: Outcome, target: str | None, verify: bool) -> R
     if wants_json():
         response = _state(consent)
     else:
-        target = target or _own_referrer() or "/"
+        target = target or own_referrer() or "/"
         if verify and first_cookie:
             # Only a browser that sent no cookie at all may be one that keeps none.
             target = _marked(target)
         response = redirect(target, 303)  # type: ignore[assignment]
         response.headers["Cache-Control"] = "no-store"
-    _send_choice(here, response, outcome.choice)
-    _expire_cookies(here, response, consent)
+    _put_right(here, response, consent)
     return response
 
 
@@ -132,26 +130,7 @@ def _ask_record(here: Visit) -> bool:
 
 
 def _next_for_form() -> str:
-    return safe_path(request.args.get("next", "")) or _own_referrer() or ""
-
-
-def _own_referrer() -> str | None:
-    """Path and query of the page one came from, if it is one of this origin."""
-    referrer = request.headers.get("Referer", "")
-    if not _same_origin(referrer):
-        return None
-    parts = urlsplit(referrer)
-    return safe_path((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
-
-
-def _same_origin(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        sent = (parts.scheme, parts.hostname, parts.port)
-        own = urlsplit(request.host_url)
-        return bool(parts.scheme) and sent == (own.scheme, own.hostname, own.port)
-    except ValueError:
-        return False
+    return safe_path(request.args.get("next", "")) or own_referrer() or ""
 
 
 def _check_origin() -> None:
@@ -161,7 +140,7 @@ def _check_origin() -> None:
         allowed = site in ("same-origin", "none")
     else:
         origin = request.headers.get("Origin")
-        allowed = origin is None or _same_origin(origin)
+        allowed = origin is None or same_origin(origin)
     if not allowed:
         raise Problem(403, "foreign_origin", "A choice can be saved from pages of this site only.")
 
@@ -248,7 +227,7 @@ def _store_down(here: Visit, wish: Wish, target: str | None, t: Words) -> NoRetu
     message = t("We could not record your choice, so nothing has changed. Please try again in a few minutes.")
     if wants_json():
         raise Problem(503, "store_unavailable", message)
-    page = _page(here, next_path=target or _own_referrer() or "", error=message, ticked=wish.categories)
+    page = _page(here, next_path=target or own_referrer() or "", error=message, ticked=wish.categories)
     response = Response(page, 503, {"Cache-Control": "no-store", "Retry-After": "60"})
     raise HTTPException(response=response)
 
@@ -262,9 +241,7 @@ def _page(
     t = WORDS[language]
     choice = consent.choice if consent.choice and consent.choice.decisions else None
     context = common_context(here, language) | preferences_context(here, language, consent)
-    granted = frozenset(
-        name for name, one in consent.decisions.items() if one is Decision.GRANTED
-    )
+    granted = frozenset(name for name, one in consent.decisions.items() if one is Decision.GRANTED)
     return render_template(
         "consent_widget/consent/preferences.html",
         **context
@@ -286,17 +263,35 @@ def _marked(target: str) -> str:
     return f"{path}{'&' if '?' in path else '?'}{SAVED}=1{hash_mark}{fragment}"
 
 
+def _put_right(here: Visit, response: Response, consent: Consent) -> None:
+    """Let the browser keep what is on record, and nothing that it does not grant."""
+    _send_choice(here, response, here.presented)
+    _expire_cookies(here, response, consent)
+
+
 def _send_choice(here: Visit, response: Response, choice: Choice | None) -> None:
     """The signed cookie and its readable mirror; both removed where there is no choice."""
     if choice is None:
         for name in (here.cookie_name, here.mirror_name):
             _set_cookie(here, response, name, "", max_age=0)
         return
+    if not here.secure:
+        _warn_of_http(here)
     # A choice that just ran out is not renewed by being shown.
     left = max(0, min(int((choice.expires_at() - here.now).total_seconds()), int(LIFETIME.total_seconds())))
     mirror = ".".join(f"{name}:{int(granted)}" for name, granted in sorted(choice.decisions.items()))
     _set_cookie(here, response, here.cookie_name, here.host.deployment.signer.seal(choice), max_age=left)
     _set_cookie(here, response, here.mirror_name, mirror, max_age=left, httponly=False)
+
+
+def _warn_of_http(here: Visit) -> None:
+    if not current_app.debug and not current_app.testing and "http" not in here.host.cache:
+        here.host.cache["http"] = True
+        logger.warning(
+            "A choice is sent over plain http: its cookie has neither Secure nor the prefix %s. Serve the "
+            "site over https; behind a proxy, see docs/how-to/behind-a-proxy.md.",
+            here.host.deployment.settings.secure_prefix(),
+        )
 
 
 def _set_cookie(
@@ -346,4 +341,3 @@ def _expire_cookies(here: Visit, response: Response, consent: Consent) -> None:
                                 samesite="Lax",
                             ),
                         )
-

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from flask import current_app, has_request_context, request
 from werkzeug.http import parse_date, parse_list_header, parse_set_header
 
+from .origin import safe_path
 from .visit import SAVED, Environ, Host, Visit
 
 logger = logging.getLogger("consent_widget.gate")
@@ -53,7 +54,7 @@ class Gate:
         for name, value in headers:
             if name.lower() == "set-cookie" and not self._may_pass(visit, value):
                 held.add(value)
-        if held and not _ungated(visit):
+        if held and not _ungated():
             headers = [one for one in headers if one[0].lower() != "set-cookie" or one[1] not in held]
         elif held:
             held.clear()
@@ -85,8 +86,14 @@ class Gate:
         return not blocks
 
 
-def _ungated(visit: Visit) -> bool:
-    return has_request_context() and current_app.view_functions.get(request.endpoint or "") in visit.host.ungated
+#: Marks a view that answers for its cookies itself; functools.wraps hands it on to wrappers.
+UNGATED = "__consent_widget_ungated__"
+
+
+def _ungated() -> bool:
+    if not has_request_context():
+        return False
+    return hasattr(current_app.view_functions.get(request.endpoint or ""), UNGATED)
 
 
 def _deletes(set_cookie: str) -> bool:
@@ -147,15 +154,6 @@ def _private(headers: Headers) -> Headers:
     return [one for one in headers if one[0].lower() not in outside] + [("Cache-Control", value)]
 
 
-def safe_path(target: str) -> str | None:
-    """``target`` if it is a path on this host and nothing else, else None (open redirects)."""
-    if not target.startswith("/") or target.startswith(("//", "/\\")) or len(target) > 2000:
-        return None
-    if "\\" in target or any(ord(char) < 0x21 or ord(char) == 0x7F for char in target):
-        return None
-    return target
-
-
 def _after_save(visit: Visit) -> str | None:
     """Where to go on after a plain form was saved, or None where no cookie came back.
 
@@ -163,9 +161,7 @@ def _after_save(visit: Visit) -> str | None:
     from the query string the view gets to see.
     """
     environ = visit.environ
-    rest = "&".join(
-        part for part in environ["QUERY_STRING"].split("&") if part.partition("=")[0] != SAVED
-    )
+    rest = "&".join(part for part in environ["QUERY_STRING"].split("&") if part.partition("=")[0] != SAVED)
     if len(rest) == len(environ["QUERY_STRING"]) or environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
         return None
     environ["QUERY_STRING"] = rest

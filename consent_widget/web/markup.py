@@ -4,12 +4,15 @@ All of them give HTML that may be printed as it is. What does not depend on
 the visitor is made once per language and kept.
 """
 
+import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from flask import current_app, request
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from ..core.category import Category
 from ..core.consent import Consent, Decision
@@ -40,6 +43,15 @@ def common_context(here: Visit, language: str) -> dict[str, Any]:
     }
 
 
+def mirror_value(consent: Consent) -> str:
+    """What is decided, as scripts read it: ``analytics:1.marketing:0``; the undecided is absent."""
+    return ".".join(
+        f"{name}:{int(one is Decision.GRANTED)}"
+        for name, one in sorted(consent.decisions.items())
+        if one is not Decision.UNDECIDED
+    )
+
+
 def _nonce(here: Visit) -> str | None:
     """The host's nonce; a page for everybody has none, as it would be the same for all."""
     if here.shared or here.host.csp_nonce is None:
@@ -63,32 +75,34 @@ def consent_head() -> Markup:
     """The script tag for the head: the whole script for the undecided, a small one for the others."""
     here = visit()
     if here.shared:
-        return Markup(_script_tag(here, "loader.js", ""))
+        return _script_tag(here, "loader.js", {"data-shared": True})
     consent = here.consent()
-    states = ".".join(
-        f"{name}:{int(one is Decision.GRANTED)}"
-        for name, one in sorted(consent.decisions.items())
-        if one is not Decision.UNDECIDED
-    )
-    name = "consent.js" if _asks(here) else "loader.js"
-    return Markup(_script_tag(here, name, f' data-state="{states}"' + (' data-signal="gpc"' if consent.signal else "")))
+    known: dict[str, str | bool] = {"data-state": mirror_value(consent)}
+    if consent.signal:
+        known["data-signal"] = consent.signal
+    return _script_tag(here, "consent.js" if _asks(here) else "loader.js", known)
 
 
-def _script_tag(here: Visit, name: str, more: str) -> str:
+def _script_tag(here: Visit, name: str, known: dict[str, str | bool]) -> Markup:
     mount = here.environ.get("SCRIPT_NAME", "")
     urls = here.host.asset_urls
     version = here.schedule.in_force(here.now)
     nonce = _nonce(here)
-    return (
-        f'<script async src="{mount}{urls[name]}" data-consent-widget="script" data-url="{here.base}"'
-        + f' data-cookie="{here.mirror_name}" data-categories="{here.host.optional}"'
-        + (f' data-main="{mount}{urls["consent.js"]}"' if name == "loader.js" else "")
-        + (f' data-notice="{version.number}"' if version else "")
-        + more
-        + (" data-shared" if here.shared else "")
-        + (f' nonce="{escape(nonce)}"' if nonce else "")
-        + "></script>"
-    )
+    attributes: dict[str, str | bool] = {
+        "async": True,
+        "src": mount + urls[name],
+        "data-consent-widget": "script",
+        "data-url": here.base,
+        "data-cookie": here.mirror_name,
+        "data-categories": here.host.optional,
+    }
+    if name == "loader.js":
+        attributes["data-main"] = mount + urls["consent.js"]
+    if version:
+        attributes["data-notice"] = str(version.number)
+    if nonce:
+        attributes["nonce"] = nonce
+    return Markup("<script{}></script>").format(_printed(attributes | known))
 
 
 def consent_skip_link() -> Markup:
@@ -111,7 +125,7 @@ def consent_banner() -> Markup:
 
 
 def banner_context(here: Visit, language: str, consent: Consent | None) -> dict[str, Any]:
-    """What the banner says; ``consent`` None is the banner in everybody's HTML, hidden until a script shows it."""
+    """What the banner says; ``consent`` None: the one for everybody, hidden until a script shows it."""
     context = common_context(here, language)
     t = WORDS[language]
     categories = show_categories(optional_categories(here), t, consent)
@@ -172,7 +186,7 @@ def consent_script(
         named.setdefault("nonce", nonce)
     if _live(here, category):
         if src is not None:
-            named = {"src": src} | named
+            named["src"] = src
         return Markup("<script{}>{}</script>").format(_printed(named), body)
     kind = named.pop("type", None)
     if kind:
@@ -184,7 +198,10 @@ def consent_script(
 
 
 def consent_iframe(category: str, src: str, title: str, **attributes: str | bool | None) -> Markup:
-    """A frame that loads once ``category`` is granted; a placeholder asks the others. Raises UnknownCategory."""
+    """A frame that loads once ``category`` is granted; others meet a placeholder that asks.
+
+    Raises UnknownCategory.
+    """
     here = visit()
     live = _live(here, category)
     language = current_language()
@@ -235,9 +252,10 @@ def consent_settings_link() -> Markup:
     """The permanent link with which a choice is changed or withdrawn."""
     here = visit()
     t = WORDS[current_language()]
-    return Markup('<a class="consent-widget-settings" href="{}/preferences" data-consent="open-preferences" lang="{}">{}</a>').format(
-        here.base, t.language, t("Cookie settings")
-    )
+    return Markup(
+        '<a class="consent-widget-settings" href="{}/preferences" data-consent="open-preferences"'
+        ' lang="{}">{}</a>'
+    ).format(here.base, t.language, t("Cookie settings"))
 
 
 def consent_notice_link() -> Markup:
@@ -257,7 +275,11 @@ def consent_cookie_table() -> Markup:
     found = here.host.cache.get(key)
     if found is None:
         categories = show_categories(here.host.deployment.register, WORDS[language])
-        context = common_context(here, language) | {"categories": categories}
+        words = json.dumps([asdict(one) for one in categories], ensure_ascii=False, sort_keys=True)
+        context = common_context(here, language) | {
+            "categories": categories,
+            "table_hash": sha256(words.encode()).hexdigest(),
+        }
         found = here.host.cache[key] = _render("consent/cookie_table.html", context)
     return Markup(found)
 
@@ -308,4 +330,3 @@ def preferences_context(here: Visit, language: str, consent: Consent | None) -> 
         "no_cookie": False,
         "critical_css": None,
     }
-

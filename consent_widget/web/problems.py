@@ -5,6 +5,7 @@ from werkzeug.exceptions import HTTPException
 
 from .language import WORDS, Words, current_language
 from .markup import common_context
+from .origin import own_referrer
 from .visit import visit
 
 
@@ -45,7 +46,13 @@ def answer_problem(error: HTTPException) -> Response:
     return response
 
 
-_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_type", 400: "bad_request"}
+_CODES = {
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_type",
+    400: "bad_request",
+}
 
 
 def _page(error: HTTPException, status: int) -> str:
@@ -57,7 +64,13 @@ def _page(error: HTTPException, status: int) -> str:
     context = common_context(here, language)
     return render_template(
         "consent_widget/consent/error.html",
-        **context | {"code": status, "heading": heading, "message": message, "back": context["urls"]["home"]},
+        **context
+        | {
+            "code": status,
+            "heading": heading,
+            "message": message,
+            "back": own_referrer() or context["urls"]["home"],
+        },
     )
 
 

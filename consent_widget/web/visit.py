@@ -6,7 +6,7 @@ others, so every reader passes through :class:`Visit`.
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, cast
@@ -32,20 +32,22 @@ class Host:
     """What the web door of one app needs besides the deployment.
 
     ``csp_nonce`` and ``locale_selector`` are the host's callables or None;
-    ``assets`` maps file names of static/dist to what is served, ``styles``
-    holds the critical style; ``key`` is this app's place in a WSGI environ:
-    two apps may share one environ.
+    ``assets`` maps file names of static/dist to what is served;
+    ``cache`` keeps what is the same for everybody.
     """
 
     deployment: Deployment
     assets: Mapping[str, Asset]
     asset_urls: Mapping[str, str]
     critical_css: Markup
-    key: str
     csp_nonce: Callable[[], str | None] | None
     locale_selector: Callable[[], str | None] | None
-    ungated: set[Callable[..., Any]]
-    cache: dict[Any, Any]
+    cache: dict[Any, Any] = field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> str:
+        """This app's place in a WSGI environ: two apps may share one."""
+        return f"consent_widget.visit.{id(self)}"
 
     @cached_property
     def optional(self) -> str:

@@ -93,7 +93,9 @@ def _service(service: Service, t: Words) -> ShownService | None:
 
 def _in_use(cookie: Cookie) -> bool:
     """Flask-Login's cookie is declared for every host and shown where Flask-Login is in use."""
-    if not has_app_context() or cookie.name != current_app.config.get("REMEMBER_COOKIE_NAME", "remember_token"):
+    if not has_app_context() or cookie.name != current_app.config.get(
+        "REMEMBER_COOKIE_NAME", "remember_token"
+    ):
         return True
     return hasattr(current_app, "login_manager")
 

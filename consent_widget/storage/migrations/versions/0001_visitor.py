@@ -67,7 +67,9 @@ def upgrade() -> None:
         sa.Column("wording_hash", sa.String(64), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_cw_consent_record"),
         sa.ForeignKeyConstraint(
-            ["wording_hash"], ["cw_consent_wording.hash"], name="fk_cw_consent_record_wording_hash_cw_consent_wording"
+            ["wording_hash"],
+            ["cw_consent_wording.hash"],
+            name="fk_cw_consent_record_wording_hash_cw_consent_wording",
         ),
     )
     op.create_index("ix_cw_consent_record_subject", "cw_consent_record", ["subject", "decided_at", "id"])
