@@ -1,28 +1,23 @@
 """The visitor's choice: what it is, how it is shown, how it is saved."""
 
-import json
 from hashlib import sha256
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from flask import Response, current_app, jsonify, redirect, render_template, request
+from flask import Response, jsonify, redirect, render_template, request
 from werkzeug.exceptions import HTTPException
-from werkzeug.http import dump_cookie
 
-from ..core.consent import LIFETIME, Action, Choice, Consent, Decision, Wish
+from ..core.consent import Consent, Decision, Wish
 from ..core.errors import InputError, StoreUnavailable
 from ..services.consent import Outcome, record_decision, recorded_choice
 from ..storage.consent import Evidence
+from .context import common_context, neutral_wording, preferences_context
+from .cookies import put_right
 from .language import WORDS, Words, current_language
-from .markup import common_context, neutral_wording, preferences_context
-from .origin import own_referrer, safe_path, same_origin
+from .origin import own_referrer, safe_path
 from .problems import Problem, wants_json
 from .visit import SAVED, Visit, logger, visit
+from .wish import check_origin, read_wish
 from .words import show_asked_again, show_moment
-
-#: A choice is a few hundred bytes; more is none.
-MAX_BODY = 16 * 1024
-
-_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 def current_consent() -> Consent:
@@ -40,7 +35,7 @@ def show_state() -> Response:
     stale = _ask_record(here)
     response = _state(here.consent())
     if stale:
-        _put_right(here, response, here.consent())
+        put_right(here, response, here.consent())
     return response
 
 
@@ -51,15 +46,15 @@ def show_preferences() -> Response:
     response = Response(_page(here, next_path=_next_for_form()))
     response.headers["Cache-Control"] = "no-store"
     if stale:
-        _put_right(here, response, here.consent())
+        put_right(here, response, here.consent())
     return response
 
 
 def save() -> Response:
     """POST /preferences: record the choice, then answer with it."""
     here = visit()
-    _check_origin()
-    wish, target, verify = _read_wish()
+    check_origin()
+    wish, target, verify = read_wish()
     t = WORDS[current_language()]
     deployment = here.host.deployment
     try:
@@ -94,7 +89,7 @@ def _saved(here: Visit, outcome: Outcome, target: str | None, verify: bool) -> R
             target = _marked(target)
         response = redirect(target, 303)  # type: ignore[assignment]
         response.headers["Cache-Control"] = "no-store"
-    _put_right(here, response, consent)
+    put_right(here, response, consent)
     return response
 
 
@@ -131,77 +126,6 @@ def _ask_record(here: Visit) -> bool:
 
 def _next_for_form() -> str:
     return safe_path(request.args.get("next", "")) or own_referrer() or ""
-
-
-def _check_origin() -> None:
-    """Only our own pages may save a choice (Fetch Metadata, RFC 6454 for older browsers)."""
-    site = request.headers.get("Sec-Fetch-Site")
-    if site is not None:
-        allowed = site in ("same-origin", "none")
-    else:
-        origin = request.headers.get("Origin")
-        allowed = origin is None or same_origin(origin)
-    if not allowed:
-        raise Problem(403, "foreign_origin", "A choice can be saved from pages of this site only.")
-
-
-def _read_wish() -> tuple[Wish, str | None, bool]:
-    """The wish, where to go afterwards, and whether to look if the cookie is kept.
-
-    The query string is ignored: a link must not be able to choose.
-
-    Raises:
-        Problem: 400, 413 or 415.
-    """
-    request.max_content_length = MAX_BODY
-    kind = request.mimetype
-    if request.is_json:
-        data, target, verify = _json_body(), None, False
-        values = {name: data.get(name) for name in ("action", "notice")}
-        categories = data.get("categories", [])
-    elif kind in _FORMS or (not kind and not request.content_length):
-        form = request.form
-        for name in ("action", "notice", "next", "verify"):
-            if len(form.getlist(name)) > 1:
-                raise Problem(400, "repeated_field", f"The field {name} was sent more than once.", name)
-        values = {"action": form.get("action"), "notice": _number(form.get("notice"))}
-        categories = form.getlist("category")
-        target, verify = safe_path(form.get("next", "")), form.get("verify") == "1"
-    else:
-        raise Problem(415, "unsupported_type", "Send a form or JSON.")
-    if not isinstance(categories, list) or not all(isinstance(one, str) for one in categories):
-        raise Problem(400, "bad_value", "categories must be a list of names.", "categories")
-    action, notice = values["action"], values["notice"]
-    if not isinstance(action, str) or action not in list(Action):
-        raise Problem(400, "unknown_action", f"action must be one of {', '.join(Action)}.", "action")
-    if notice is not None and (type(notice) is not int or not 0 < notice < 2**31):
-        raise Problem(400, "unknown_notice", "notice must be the number of a version.", "notice")
-    return Wish(action=Action(action), categories=frozenset(categories), notice=notice), target, verify
-
-
-def _number(sent: str | None) -> object:
-    if sent is None or sent == "":
-        return None
-    return int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 10 else sent
-
-
-def _json_body() -> dict[str, Any]:
-    """The JSON object that was sent; a name that stands twice is refused, never guessed."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        if len(set(names)) != len(names):
-            raise ValueError("a name stands twice")
-        return dict(pairs)
-
-    try:
-        # Flask's get_json() answers 500 to deep nesting.
-        data = json.loads(request.get_data(), object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
-        raise Problem(400, "bad_json", "The body is no JSON object with unique names.") from error
-    if not isinstance(data, dict):
-        raise Problem(400, "bad_json", "The body must be a JSON object.")
-    return data
 
 
 def _evidence(here: Visit, wish: Wish, language: str) -> Evidence:
@@ -261,83 +185,3 @@ def _page(
 def _marked(target: str) -> str:
     path, hash_mark, fragment = target.partition("#")
     return f"{path}{'&' if '?' in path else '?'}{SAVED}=1{hash_mark}{fragment}"
-
-
-def _put_right(here: Visit, response: Response, consent: Consent) -> None:
-    """Let the browser keep what is on record, and nothing that it does not grant."""
-    _send_choice(here, response, here.presented)
-    _expire_cookies(here, response, consent)
-
-
-def _send_choice(here: Visit, response: Response, choice: Choice | None) -> None:
-    """The signed cookie and its readable mirror; both removed where there is no choice."""
-    if choice is None:
-        for name in (here.cookie_name, here.mirror_name):
-            _set_cookie(here, response, name, "", max_age=0)
-        return
-    if not here.secure:
-        _warn_of_http(here)
-    # A choice that just ran out is not renewed by being shown.
-    left = max(0, min(int((choice.expires_at() - here.now).total_seconds()), int(LIFETIME.total_seconds())))
-    mirror = ".".join(f"{name}:{int(granted)}" for name, granted in sorted(choice.decisions.items()))
-    _set_cookie(here, response, here.cookie_name, here.host.deployment.signer.seal(choice), max_age=left)
-    _set_cookie(here, response, here.mirror_name, mirror, max_age=left, httponly=False)
-
-
-def _warn_of_http(here: Visit) -> None:
-    if not current_app.debug and not current_app.testing and "http" not in here.host.cache:
-        here.host.cache["http"] = True
-        logger.warning(
-            "A choice is sent over plain http: its cookie has neither Secure nor the prefix %s. Serve the "
-            "site over https; behind a proxy, see docs/how-to/behind-a-proxy.md.",
-            here.host.deployment.settings.secure_prefix(),
-        )
-
-
-def _set_cookie(
-    here: Visit, response: Response, name: str, value: str, *, max_age: int, httponly: bool = True
-) -> None:
-    response.headers.add(
-        "Set-Cookie",
-        dump_cookie(
-            name,
-            value,
-            max_age=max_age,
-            path="/",
-            domain=here.host.deployment.settings.cookie_domain,
-            secure=here.secure,
-            httponly=httponly,
-            samesite="Lax",
-        ),
-    )
-
-
-def _expire_cookies(here: Visit, response: Response, consent: Consent) -> None:
-    """Remove what refused categories stored, HttpOnly too, wherever it was declared to be set.
-
-    Exact names are removed without having been seen: a cookie of another path
-    is not sent here. Patterns are matched against what was sent.
-    """
-    sent = dict.fromkeys(name for name, _ in here.cookies)
-    register = here.host.deployment.register
-    for category in register:
-        if category.necessary or consent.granted(category.name):
-            continue
-        for cookie in category.cookies:
-            for name in [cookie.name] if cookie.name else [one for one in sent if cookie.covers(one)]:
-                for path in cookie.paths:
-                    for domain in cookie.domains:
-                        response.headers.add(
-                            "Set-Cookie",
-                            dump_cookie(
-                                name,
-                                "",
-                                max_age=0,
-                                expires=0,
-                                path=path,
-                                domain=domain,
-                                secure=here.secure or name.startswith("__"),
-                                httponly=True,
-                                samesite="Lax",
-                            ),
-                        )

@@ -9,62 +9,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-from flask import current_app, request
 from markupsafe import Markup
 
-from ..core.category import Category
-from ..core.consent import Consent, Decision
+from ..core.consent import Decision
+from .context import banner_context, common_context, critical_css, hidden_banner, own_path, page_nonce, render
 from .language import WORDS, current_language
 from .visit import Visit, visit
-from .words import notice_path, sensitive_titles, show_asked_again, show_categories, show_notice
+from .words import notice_path, show_categories, state_text
 
 #: Attributes HTML spells with a word that Python keeps for itself end in an underscore: ``async_``.
 Attributes = Mapping[str, str | bool | None]
-
-
-def common_context(here: Visit, language: str) -> dict[str, Any]:
-    """What every template gets."""
-    settings = here.host.deployment.settings
-    mount = here.environ.get("SCRIPT_NAME", "")
-    return {
-        "t": WORDS[language],
-        "lang": language,
-        "base_template": settings.base_template,
-        "controller": settings.controller,
-        "nonce": _nonce(here),
-        "assets": {name: mount + url for name, url in here.host.asset_urls.items()},
-        "urls": {
-            "preferences": f"{here.base}/preferences",
-            "notice": notice_path(here, language),
-            "home": f"{mount}/",
-        },
-    }
-
-
-def mirror_value(consent: Consent) -> str:
-    """What is decided, as scripts read it: ``analytics:1.marketing:0``; the undecided is absent."""
-    return ".".join(
-        f"{name}:{int(one is Decision.GRANTED)}"
-        for name, one in sorted(consent.decisions.items())
-        if one is not Decision.UNDECIDED
-    )
-
-
-def _nonce(here: Visit) -> str | None:
-    """The host's nonce; a page for everybody has none, as it would be the same for all."""
-    if here.shared or here.host.csp_nonce is None:
-        return None
-    return here.host.csp_nonce() or None
-
-
-def _critical_css(here: Visit, nonce: str | None) -> Markup | None:
-    return here.host.critical_css if nonce else None
-
-
-def _render(template: str, context: Mapping[str, Any]) -> Markup:
-    return Markup(current_app.jinja_env.get_template(f"consent_widget/{template}").render(context))
 
 
 def _asks(here: Visit) -> bool:
@@ -77,7 +33,13 @@ def consent_head() -> Markup:
     if here.shared:
         return _script_tag(here, "loader.js", {"data-shared": True})
     consent = here.consent()
-    known: dict[str, str | bool] = {"data-state": mirror_value(consent)}
+    known: dict[str, str | bool] = {
+        "data-state": state_text(
+            (name, one is Decision.GRANTED)
+            for name, one in consent.decisions.items()
+            if one is not Decision.UNDECIDED
+        )
+    }
     if consent.signal:
         known["data-signal"] = consent.signal
     return _script_tag(here, "consent.js" if _asks(here) else "loader.js", known)
@@ -87,7 +49,7 @@ def _script_tag(here: Visit, name: str, known: dict[str, str | bool]) -> Markup:
     mount = here.environ.get("SCRIPT_NAME", "")
     urls = here.host.asset_urls
     version = here.schedule.in_force(here.now)
-    nonce = _nonce(here)
+    nonce = page_nonce(here)
     attributes: dict[str, str | bool] = {
         "async": True,
         "src": mount + urls[name],
@@ -110,7 +72,7 @@ def consent_skip_link() -> Markup:
     here = visit()
     if here.shared or not _asks(here):
         return Markup("")
-    return _render("consent/skip_link.html", common_context(here, current_language()))
+    return render("consent/skip_link.html", common_context(here, current_language()))
 
 
 def consent_banner() -> Markup:
@@ -120,45 +82,8 @@ def consent_banner() -> Markup:
         return Markup("")
     language = current_language()
     if here.shared and not here.no_cookie:
-        return _hidden_banner(here, language)
-    return _render("consent/banner.html", banner_context(here, language, here.consent()))
-
-
-def banner_context(here: Visit, language: str, consent: Consent | None) -> dict[str, Any]:
-    """What the banner says; ``consent`` None: the one for everybody, hidden until a script shows it."""
-    context = common_context(here, language)
-    t = WORDS[language]
-    categories = show_categories(optional_categories(here), t, consent)
-    return context | {
-        "hidden": consent is None,
-        "categories": categories,
-        "sensitive": sensitive_titles(categories, t),
-        "notice": show_notice(here, t),
-        "asked_again": show_asked_again(here, consent, t) if consent else None,
-        "next": _here() if consent else "",
-        "no_cookie": here.no_cookie and consent is not None,
-        "critical_css": _critical_css(here, context["nonce"]) if consent else None,
-    }
-
-
-def _hidden_banner(here: Visit, language: str) -> Markup:
-    version = here.schedule.in_force(here.now)
-    key = ("hidden banner", language, version.number if version else 0, here.base)
-    found = here.host.cache.get(key)
-    if found is None:
-        found = here.host.cache[key] = _render("consent/banner.html", banner_context(here, language, None))
-    return Markup(found)
-
-
-def optional_categories(here: Visit) -> tuple[Category, ...]:
-    return tuple(one for one in here.host.deployment.register if not one.necessary)
-
-
-def _here() -> str:
-    """The page the visitor is on, to come back to."""
-    path = quote(request.root_path.rstrip("/") + request.path, safe="/:@!$&'()*+,;=~")
-    query = request.query_string.decode("latin-1")
-    return f"{path}?{query}" if query else path
+        return hidden_banner(here, language)
+    return render("consent/banner.html", banner_context(here, language, here.consent()))
 
 
 def consent_granted(category: str) -> bool:
@@ -181,7 +106,7 @@ def consent_script(
     here = visit()
     named = _attributes(attributes)
     body = Markup(caller()) if caller is not None else Markup("")
-    nonce = _nonce(here)
+    nonce = page_nonce(here)
     if nonce:
         named.setdefault("nonce", nonce)
     if _live(here, category):
@@ -208,7 +133,7 @@ def consent_iframe(category: str, src: str, title: str, **attributes: str | bool
     context = common_context(here, language)
     shown = show_categories((here.host.deployment.register[category],), WORDS[language])[0]
     first, here.frame_printed = not here.frame_printed, True
-    return _render(
+    return render(
         "consent/frame.html",
         context
         | {
@@ -221,8 +146,8 @@ def consent_iframe(category: str, src: str, title: str, **attributes: str | bool
             "attributes": {"src" if live else "data-src": src} | _attributes(attributes),
             "granted": live,
             "first": first,
-            "critical_css": _critical_css(here, context["nonce"]),
-            "next": "" if here.shared else _here(),
+            "critical_css": critical_css(here, context["nonce"]),
+            "next": "" if here.shared else own_path(),
         },
     )
 
@@ -280,7 +205,7 @@ def consent_cookie_table() -> Markup:
             "categories": categories,
             "table_hash": sha256(words.encode()).hexdigest(),
         }
-        found = here.host.cache[key] = _render("consent/cookie_table.html", context)
+        found = here.host.cache[key] = render("consent/cookie_table.html", context)
     return Markup(found)
 
 
@@ -298,35 +223,3 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         consent_cookie_table,
     )
 }
-
-
-def neutral_wording(here: Visit, language: str) -> str:
-    """The banner and the preferences as an undecided visitor reads them: what a record points to."""
-    version = here.schedule.in_force(here.now)
-    key = ("wording", language, version.number if version else 0)
-    found = here.host.cache.get(key)
-    if found is None:
-        context = banner_context(here, language, None) | {"hidden": False, "nonce": None}
-        context |= preferences_context(here, language, None)
-        found = _render("consent/banner.html", context) + _render("consent/_preferences.html", context)
-        here.host.cache[key] = found
-    return str(found)
-
-
-def preferences_context(here: Visit, language: str, consent: Consent | None) -> dict[str, Any]:
-    """What the preferences say beside :func:`common_context`; ``consent`` None is an undecided visitor."""
-    t = WORDS[language]
-    return {
-        "necessary": show_categories((one for one in here.host.deployment.register if one.necessary), t),
-        "categories": show_categories(optional_categories(here), t, consent),
-        "checked": frozenset(),
-        "decided_at": None,
-        "decided_notice": None,
-        "asked_again": None,
-        "signal": None,
-        "notice": show_notice(here, t),
-        "next": "",
-        "error": None,
-        "no_cookie": False,
-        "critical_css": None,
-    }

@@ -11,8 +11,9 @@ from ..core.language import GOVERNING, LANGUAGES
 from ..core.notice import NoticeText, Version
 from ..render.markdown import render_notice
 from ..services.notice import notice_text
+from .context import common_context
 from .language import WORDS, current_language
-from .markup import common_context, consent_cookie_table
+from .markup import consent_cookie_table
 from .problems import Problem
 from .visit import Visit, visit
 from .words import notice_path, show_moment

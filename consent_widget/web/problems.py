@@ -3,8 +3,8 @@
 from flask import Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
 
+from .context import common_context
 from .language import WORDS, Words, current_language
-from .markup import common_context
 from .origin import own_referrer
 from .visit import visit
 
@@ -23,8 +23,9 @@ def wants_json() -> bool:
     """Whether the caller is a program: it sent JSON or asked for it."""
     if request.is_json:
         return True
-    accepted = request.accept_mimetypes
-    return accepted["application/json"] > accepted["text/html"]
+    # By name, not by range: browsers and clients alike send */*.
+    accepted = dict(reversed(list(request.accept_mimetypes)))
+    return accepted.get("application/json", 0) > accepted.get("text/html", 0)
 
 
 def answer_problem(error: HTTPException) -> Response:

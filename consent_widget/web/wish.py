@@ -1,0 +1,86 @@
+"""What a request asks for, read from a form or from JSON, and whether it may ask."""
+
+import json
+from typing import Any
+
+from flask import request
+
+from ..core.consent import Action, Wish
+from .origin import safe_path, same_origin
+from .problems import Problem
+
+#: A choice is a few hundred bytes; more is none.
+MAX_BODY = 16 * 1024
+
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def check_origin() -> None:
+    """Only our own pages may save a choice (Fetch Metadata, RFC 6454 for older browsers)."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        allowed = site in ("same-origin", "none")
+    else:
+        origin = request.headers.get("Origin")
+        allowed = origin is None or same_origin(origin)
+    if not allowed:
+        raise Problem(403, "foreign_origin", "A choice can be saved from pages of this site only.")
+
+
+def read_wish() -> tuple[Wish, str | None, bool]:
+    """The wish, where to go afterwards, and whether to look if the cookie is kept.
+
+    The query string is ignored: a link must not be able to choose.
+
+    Raises:
+        Problem: 400, 413 or 415.
+    """
+    request.max_content_length = MAX_BODY
+    kind = request.mimetype
+    if request.is_json:
+        data, target, verify = _json_body(), None, False
+        values = {name: data.get(name) for name in ("action", "notice")}
+        categories = data.get("categories", [])
+    elif kind in _FORMS or (not kind and not request.content_length):
+        form = request.form
+        for name in ("action", "notice", "next", "verify"):
+            if len(form.getlist(name)) > 1:
+                raise Problem(400, "repeated_field", f"The field {name} was sent more than once.", name)
+        values = {"action": form.get("action"), "notice": _number(form.get("notice"))}
+        categories = form.getlist("category")
+        target, verify = safe_path(form.get("next", "")), form.get("verify") == "1"
+    else:
+        raise Problem(415, "unsupported_type", "Send a form or JSON.")
+    if not isinstance(categories, list) or not all(isinstance(one, str) for one in categories):
+        raise Problem(400, "bad_value", "categories must be a list of names.", "categories")
+    action, notice = values["action"], values["notice"]
+    if not isinstance(action, str) or action not in list(Action):
+        raise Problem(400, "unknown_action", f"action must be one of {', '.join(Action)}.", "action")
+    if notice is not None and (type(notice) is not int or not 0 < notice < 2**31):
+        raise Problem(400, "unknown_notice", "notice must be the number of a version.", "notice")
+    return Wish(action=Action(action), categories=frozenset(categories), notice=notice), target, verify
+
+
+def _number(sent: str | None) -> object:
+    if sent is None or sent == "":
+        return None
+    return int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 10 else sent
+
+
+def _json_body() -> dict[str, Any]:
+    """The JSON object that was sent; a name that stands twice is refused, never guessed."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        if len(set(names)) != len(names):
+            raise ValueError("a name stands twice")
+        return dict(pairs)
+
+    try:
+        # Flask's get_json() answers 500 to deep nesting.
+        data = json.loads(request.get_data(), object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
+        raise Problem(400, "bad_json", "The body is no JSON object with unique names.") from error
+    if not isinstance(data, dict):
+        raise Problem(400, "bad_json", "The body must be a JSON object.")
+    return data
