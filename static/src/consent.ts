@@ -1,0 +1,76 @@
+// The whole function. Where the loader ran before, it takes over from it; else it starts alone.
+
+import { apply } from "./blocked";
+import { emit, granted, onChange, own, script, settings, state, watch } from "./page";
+import { banner, land, mirror, setBanner } from "./parts";
+import { open } from "./preferences";
+import { refresh, save } from "./save";
+
+/** Learns what this page cannot know. A denial by signal has no cookie, and a page from a shared cache no state. */
+const catchUp = () => {
+  const { state = "", signal, shared } = settings();
+  const seen = mirror();
+  if (seen !== state && (seen || !signal)) refresh().catch(apply);
+  else if (shared === "" && !seen && !(navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl)
+    setBanner(true);
+};
+
+// The loader has told so already.
+const isFirst = !window.consentWidget?.granted;
+
+// A second copy of the tag starts nothing.
+if (!settings().started) {
+  script.dataset.started = "1";
+  window.consentWidget = {
+    granted,
+    state,
+    onChange,
+    open,
+    accept: (categories) => save(categories ? { action: "add", categories } : { action: "accept_all" }),
+    reject: () => save({ action: "reject_all" }),
+  };
+
+  addEventListener("click", (event) => {
+    const link = (event.target as Element).closest<HTMLElement>("[data-consent]");
+    const action = link?.getAttribute("data-consent");
+    if (!action || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    if (action === "open-preferences") open(link);
+    // Where no banner can tell of the failure, the preferences do.
+    else save({ action: action.replace("-", "_") }, null, link).catch(() => void (banner() || open(link)));
+  });
+
+  addEventListener("submit", (event) => {
+    const button = event.submitter as HTMLButtonElement;
+    const place = button?.closest<HTMLElement>('form[data-consent-widget],dialog[data-consent-widget="preferences"]');
+    if (!place || button.name !== "action") return;
+    event.preventDefault();
+    const data = new FormData(event.target as HTMLFormElement);
+    const frame = place.parentElement?.querySelector<HTMLElement>(":scope>iframe");
+    save(
+      {
+        action: button.value,
+        categories: data.getAll("category") as string[],
+        notice: +(data.get("notice") as string),
+      },
+      place,
+      button,
+    ).then(
+      () => frame && land(frame),
+      () => {},
+    );
+  });
+
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) catchUp();
+  });
+
+  if (isFirst) emit("ready", []);
+  const start = () => {
+    catchUp();
+    watch(apply);
+  };
+  // Scripts are revived in the order of the document, so all of it must be there.
+  if (own("readyState") === "loading") addEventListener("DOMContentLoaded", start);
+  else start();
+}

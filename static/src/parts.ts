@@ -1,0 +1,36 @@
+// The parts of the page that the script works on.
+
+import { find, own, settings } from "./page";
+
+export const banner = () => find(".consent-widget-banner");
+
+/** Shows or hides the banner; true if that changed it. */
+export const setBanner = (isShown: boolean) => {
+  const place = banner();
+  if (!place || place.hidden !== isShown) return false;
+  const hadFocus = place.matches(":focus-within");
+  place.hidden = !isShown;
+  if (hadFocus) land();
+  return true;
+};
+
+export const part = (name: string | null) => find<HTMLDialogElement>(`[data-consent-widget="${name}"]`);
+
+export const append = (node: Node) => own("body").append(node);
+
+export const create = <K extends keyof HTMLElementTagNameMap>(tag: K) =>
+  Document.prototype.createElement.call(document, tag) as HTMLElementTagNameMap[K];
+
+export const isDialog = (place?: HTMLElement | null): place is HTMLDialogElement => place?.localName === "dialog";
+
+/** Gives the focus to where the visitor came from or, where that is gone, to the content. */
+export const land = (opener?: HTMLElement | null) => {
+  opener?.focus();
+  const content = find("main,h1");
+  if (!content || opener?.matches(":focus")) return;
+  content.tabIndex = -1;
+  content.focus({ preventScroll: true });
+};
+
+/** The choices in the readable cookie, empty where the browser keeps none. */
+export const mirror = (): string => own("cookie").match(`${settings().cookie}=([^;]*)`)?.[1] ?? "";

@@ -1,0 +1,65 @@
+// The preferences document: its form becomes the dialog; its messages, templates and cookie names serve the rest.
+
+import { root, settings } from "./page";
+import { append, create, land, part } from "./parts";
+
+let known: HTMLElement | null;
+
+const url = () => `${settings().url}/preferences`;
+
+/** The dialog made of the server's preferences page; its style and its messages are moved into this page. */
+const fetchDialog = async () => {
+  const request = new XMLHttpRequest();
+  request.open("GET", `${url()}?lang=${root.lang}`);
+  // Parsed by the browser: no HTML goes through a Trusted Types sink.
+  request.responseType = "document";
+  await new Promise((done) => {
+    request.onloadend = done;
+    request.send();
+  });
+  const section: HTMLElement = Document.prototype.querySelector.call(
+    request.response,
+    '[data-consent-widget="preferences"]',
+  ) as HTMLElement;
+  const dialog = create("dialog");
+  for (const { name, value } of section.attributes) dialog.setAttribute(name, value);
+  dialog.append(...section.childNodes);
+  await Promise.all(
+    Array.from(dialog.querySelectorAll<HTMLLinkElement>(":scope>[data-consent-widget]"), (node) => {
+      if (part(node.getAttribute("data-consent-widget"))) return node.remove();
+      append(node);
+      return (
+        node.rel &&
+        new Promise((loaded) => {
+          node.onload = node.onerror = loaded;
+        })
+      );
+    }),
+  );
+  known = dialog;
+  return dialog;
+};
+
+/** The preferences of this page or, from when they are first needed, of the server. */
+export const preferences = async () => part("preferences") ?? known ?? fetchDialog();
+
+/** Shows the preferences: those of this page, else as a dialog, else as a page of their own. */
+export const open = async (opener?: HTMLElement | null) => {
+  try {
+    const dialog = part("preferences") ?? (await fetchDialog());
+    if (!part("preferences")) {
+      (dialog.querySelector("[hidden]") as HTMLElement).hidden = false;
+      dialog.onclose = () => {
+        // A save that failed has opened it again.
+        if (dialog.open) return;
+        dialog.remove();
+        land(opener);
+      };
+      append(dialog);
+      dialog.showModal();
+    }
+    dialog.querySelector("input")?.focus();
+  } catch {
+    location.assign(url());
+  }
+};

@@ -1,0 +1,88 @@
+// Saving a choice. Nothing optional runs before the server has recorded it; one save at a time.
+
+import { apply } from "./blocked";
+import { removeCookies } from "./cookies";
+import type { Decisions } from "./decisions";
+import { emit, script, settings, state } from "./page";
+import { append, banner, isDialog, mirror, part, setBanner } from "./parts";
+import { preferences } from "./preferences";
+
+interface Answer {
+  decided: boolean;
+  categories: Decisions;
+  signal: string | null;
+}
+
+export interface Choice {
+  action: string;
+  categories?: string[] | undefined;
+  /** Which version was shown, where the form says so. */
+  notice?: number;
+}
+
+/** Takes what the server answers as the truth until the page goes. */
+const adopt = async (request: Promise<Response>, isSaved?: boolean) => {
+  const response = await request;
+  if (!response.ok) throw new Error(`${response.status}`);
+  const answer: Answer = await response.json();
+  const given = { __proto__: null, ...answer.categories } as unknown as Decisions;
+  const before = state();
+  const categories = Object.keys(before);
+  script.dataset.state = categories
+    .map((name) => `${name}:${["denied", "granted"].indexOf(given[name] as string)}`)
+    .join(".");
+  const after = state();
+  const changed = categories.filter((name) => before[name] !== after[name]);
+  const withdrawn = changed.filter((name) => before[name] === "granted");
+  setBanner(!(answer.decided || answer.signal));
+  apply();
+  if (isSaved) emit("decided", changed);
+  if (changed[0]) emit("changed", changed);
+  if (withdrawn[0]) emit("withdrawn", withdrawn);
+  if (isSaved || withdrawn[0])
+    preferences()
+      .then((words) => {
+        for (const name of withdrawn) {
+          removeCookies(
+            words.querySelector(`[value="${name}"]`)?.closest("fieldset")?.getAttribute("data-cookies") as string,
+          );
+        }
+        if (!isSaved) return;
+        const status = part("status") as HTMLElement;
+        status.textContent = status.getAttribute("data-saved");
+        if (!mirror()) part("no-cookie")?.show();
+      })
+      .catch(() => {});
+  return after;
+};
+
+/** Asks the server where this page cannot know: out of a shared cache, or back from the history. */
+export const refresh = () => adopt(fetch(`${settings().url}/state`));
+
+let earlier: Promise<unknown> = Promise.resolve();
+
+/** Records a choice. The banner, and `place` if it is the dialog, go at once and come back with a message if the save fails. */
+export const save = (choice: Choice, place?: HTMLElement | null, button?: HTMLElement | null) => {
+  const status = part("status");
+  if (status) status.textContent = "";
+  const hadBanner = choice.action !== "add" && setBanner(false);
+  if (isDialog(place)) place.close();
+  const result = earlier.then(() => {
+    const { url, notice } = settings();
+    const body = JSON.stringify({ ...choice, notice: choice.notice || +(notice as string) });
+    const headers = { Accept: "application/json", "Content-Type": "application/json" };
+    // `keepalive`: the choice arrives even if the visitor leaves the page at once.
+    return adopt(fetch(`${url}/preferences`, { method: "POST", headers, body, keepalive: true }), true);
+  });
+  earlier = result.catch(() => {
+    if (hadBanner) setBanner(true);
+    if (isDialog(place)) {
+      append(place);
+      place.showModal();
+    }
+    const alert = (place ?? banner())?.querySelector("[role=alert]");
+    if (alert) alert.textContent = alert.getAttribute("data-failed");
+    button?.focus();
+  });
+  return result;
+};
