@@ -1,10 +1,12 @@
 """Where the data folders are, in a checkout and in an installed wheel alike."""
 
+from functools import cache
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
 
 
+@cache  # asked for every sentence of a page
 def data_dir(name: str) -> Path:
     """The folder ``name`` (``static`` or ``translations``).
 

@@ -37,10 +37,20 @@ class Cookie:
     def __post_init__(self) -> None:
         if bool(self.name) == bool(self.pattern):
             raise RegisterError("cookie.name", "give either a name or a pattern, one of the two.")
-        if isinstance(self.lifetime, int) and not isinstance(self.lifetime, bool):
+        if not isinstance(self.label, str):
+            raise RegisterError("cookie.name", f"must be text, not {self.label!r}.")
+        if type(self.lifetime) is int:
             object.__setattr__(self, "lifetime", timedelta(seconds=self.lifetime))
+        if not isinstance(self.lifetime, timedelta | str | None) and missing_language(self.lifetime):
+            raise RegisterError(
+                f"cookie {self.label}.lifetime", "give whole seconds, or words, one text or one per language."
+            )
         for field in ("paths", "domains"):
-            object.__setattr__(self, field, _tuple(getattr(self, field), f"cookie {self.label}.{field}"))
+            where = f"cookie {self.label}.{field}"
+            values = _tuple(getattr(self, field), where)
+            if not all(isinstance(one, str) or (one is None and field == "domains") for one in values):
+                raise RegisterError(where, "must be a list of texts.")
+            object.__setattr__(self, field, values)
 
     @property
     def label(self) -> str:
@@ -112,13 +122,16 @@ class Category:
                 f"{where}.default",
                 "an optional category cannot be on by default (Decree 356/2025 Art. 6(3)); remove it.",
             )
+        for field in ("necessary", "sensitive"):
+            if not isinstance(getattr(self, field), bool):
+                raise RegisterError(f"{where}.{field}", "must be true or false.")
         _complete(f"{where}.title", self.title)
         _complete(f"{where}.purpose", self.purpose)
         object.__setattr__(self, "services", _tuple(self.services, f"{where}.services"))
         if self.necessary:
             for cookie in self.cookies:
                 words = cookie.justification
-                if not words or (isinstance(words, Mapping) and missing_language(words)):
+                if missing_language(words) if isinstance(words, Mapping) else not str(words or "").strip():
                     raise RegisterError(
                         f"{where}.cookies.{cookie.label}.justification",
                         "is stored without consent: say why it is necessary, in every language.",

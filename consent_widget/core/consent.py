@@ -41,13 +41,15 @@ class Choice:
 
     ``notice`` is the number of the notice version they were made under, 0
     where none was in force. ``subject`` is the random identifier that ties a
-    later withdrawal to the record; a refusal has none.
+    later withdrawal to the record; a refusal has none. ``doubles`` are the
+    choices of several cookies that this one was narrowed down from.
     """
 
     decisions: Mapping[str, bool]
     notice: int
     decided_at: datetime
     subject: str | None = None
+    doubles: tuple["Choice", ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.decided_at.tzinfo is None:
@@ -145,7 +147,9 @@ def most_restrictive(choices: Iterable[Choice]) -> Choice | None:
             decisions[name] = all(value is True for value in values)
     for other in found[1:]:
         decisions.update({name: False for name, granted in other.decisions.items() if not granted})
-    return replace(found[0], decisions=decisions, notice=min(one.notice for one in found))
+    return replace(
+        found[0], decisions=decisions, notice=min(one.notice for one in found), doubles=tuple(found)
+    )
 
 
 def holds(

@@ -45,7 +45,7 @@ def check_keys(keys: Sequence[str | bytes]) -> None:
         raise SecretKeyError(f"SECRET_KEY is not set, so no choice can be signed. {cure}")
     for position, key in enumerate(keys):
         name = "SECRET_KEY" if position == 0 else f"SECRET_KEY_FALLBACKS[{position - 1}]"
-        raw = _bytes(key)
+        raw = _bytes(key or "")  # None: a fallback read from a variable that is not set
         if len(raw) < _MIN_KEY_BYTES:
             raise SecretKeyError(f"{name} has {len(raw)} bytes; at least {_MIN_KEY_BYTES} are needed. {cure}")
         if raw.decode("latin-1") in _PUBLIC_KEYS or set(raw) <= set(b"0"):

@@ -7,7 +7,13 @@ from io import BytesIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime, format_timedelta, get_timezone_gmt, get_timezone_name
+from babel.dates import (
+    format_datetime,
+    format_timedelta,
+    get_timezone_gmt,
+    get_timezone_location,
+    get_timezone_name,
+)
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -39,8 +45,12 @@ def moment(when: datetime, *, zone: ZoneInfo, language: str) -> str:
     """``when`` in ``zone`` with the zone's name, to the minute: nobody has to guess which midnight."""
     local = when.astimezone(zone)
     written = format_datetime(local, _MOMENTS[language], locale=language)
+    offset = get_timezone_gmt(local, locale=language)
     name = get_timezone_name(local, width="long", locale=language)
-    return f"{written} ({name}, {get_timezone_gmt(local, locale=language)})"
+    if name == offset and "/" in zone.key and not zone.key.startswith("Etc/"):
+        # Not every zone has a name of its own; then its country tells more than numbers.
+        name = get_timezone_location(zone, locale=language)
+    return f"{written} ({offset})" if name == offset else f"{written} ({name}, {offset})"
 
 
 def listed(words: Iterable[str], *, language: str) -> str:

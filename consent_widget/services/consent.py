@@ -3,10 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from ..core.category import Register
-from ..core.consent import Choice, Consent, Wish, decide, holds, withdrawn
+from ..core.consent import Choice, Consent, Wish, decide, holds, most_restrictive, withdrawn
 from ..core.notice import Schedule
-from ..storage.consent import Evidence, insert_record, latest_choice, lock_subject
+from ..storage.consent import (
+    Evidence,
+    insert_record,
+    latest_choice,
+    lock_subject,
+    was_decided_after,
+)
 from ..storage.database import Database
 
 
@@ -43,19 +51,17 @@ def record_decision(
     """
     known_as = presented.subject if presented else None
     with database.writing() as connection:
-        recorded = presented
         if known_as:
             lock_subject(connection, known_as)
-            recorded = latest_choice(connection, known_as)
+        recorded = _on_record(connection, presented)
         before = holds(recorded, register=register, schedule=schedule, now=now, signal=signal)
         choice = decide(wish, before=before, register=register, schedule=schedule, now=now, new_id=new_id)
-        insert_record(
-            connection, choice, subject=choice.subject or known_as, decided_at=now, evidence=evidence
-        )
-        if known_as:
-            latest = latest_choice(connection, known_as)
-            if latest is not None and choice.subject in (None, known_as):
-                choice = latest
+        overtaken = known_as is not None and was_decided_after(connection, known_as, now)
+        subject = known_as if overtaken else choice.subject or known_as
+        insert_record(connection, choice, subject=subject, decided_at=now, evidence=evidence)
+        if overtaken and known_as:
+            # Under a new identifier it would escape the later decision that was faster.
+            choice = latest_choice(connection, known_as) or choice
     consent = holds(choice, register=register, schedule=schedule, now=now, signal=signal)
     return Outcome(choice=choice, consent=consent, withdrawn=withdrawn(presented, choice))
 
@@ -70,7 +76,18 @@ def recorded_choice(database: Database, presented: Choice | None) -> Choice | No
     Raises:
         StoreUnavailable: the record could not be asked.
     """
-    if presented is None or presented.subject is None:
+    if presented is None or not any(one.subject for one in presented.doubles or (presented,)):
         return presented
     with database.reading() as connection:
-        return latest_choice(connection, presented.subject)
+        return _on_record(connection, presented)
+
+
+def _on_record(connection: Connection, presented: Choice | None) -> Choice | None:
+    """The choice on record; several cookies are all looked up, and what one of them denies stays denied."""
+    if presented is None:
+        return None
+    found = (
+        latest_choice(connection, one.subject) if one.subject else one
+        for one in presented.doubles or (presented,)
+    )
+    return most_restrictive(one for one in found if one is not None)

@@ -6,7 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from ..core.errors import NoticeError
-from ..core.notice import NoticeText
+from ..core.language import GOVERNING
+from ..core.notice import Edition, NoticeText, Version
 from ..storage import notice as storage
 from ..storage.database import Database
 from .notice_files import numbers_in, read_edition
@@ -49,19 +50,17 @@ def import_notices(
         for number, (edition, written) in editions.items():
             if number in announced:
                 version = announced[number]
-                for language, text in edition.texts.items():
-                    if version.content_hashes.get(language) != text.content_hash:
-                        raise NoticeError(
-                            str(folder / f"{number}.{language}.md"),
-                            f"version {number} is announced with another text; make it a new version.",
-                        )
+                _check_frozen(version, edition, folder)
                 done.append(Imported(number=number, state="unchanged", effective_at=version.effective_at))
                 continue
             at_once = announce and number == 1
-            when = effective_at or (parse_time(written) if written is not None else now)
-            if storage.has_draft(connection, edition) and not at_once:
+            when = effective_at or (_effective(written, parse_time, folder, number) if written else now)
+            draft = storage.find_draft(connection, edition)
+            if draft is not None and not at_once:
                 done.append(Imported(number=number, state="unchanged", effective_at=None))
                 continue
+            if draft is not None:
+                storage.delete_draft(connection, draft)
             storage.insert_edition(
                 connection,
                 edition,
@@ -77,6 +76,37 @@ def import_notices(
                 )
             )
     return done
+
+
+def _check_frozen(version: Version, edition: Edition, folder: Path) -> None:
+    for language, text in edition.texts.items():
+        for what, before, now in (
+            ("text", version.content_hashes, text.content_hash),
+            ("title", version.titles, text.title),
+            ("summary", version.summaries, text.summary),
+        ):
+            if before.get(language) != now:
+                raise NoticeError(
+                    str(folder / f"{version.number}.{language}.md"),
+                    f"version {version.number} is announced with another {what}; make it a new version.",
+                )
+    if (version.change_class, version.ask_again) != (edition.change_class, edition.ask_again):
+        raise NoticeError(
+            str(folder / f"{version.number}.{GOVERNING}.md"),
+            f"version {version.number} is announced with another class or ask_again; make it a new version.",
+        )
+
+
+def _effective(
+    written: object, parse_time: Callable[[object], datetime], folder: Path, number: int
+) -> datetime:
+    try:
+        return parse_time(written)
+    except (ValueError, NoticeError) as error:
+        raise NoticeError(
+            str(folder / f"{number}.{GOVERNING}.md"),
+            f"effective_at {str(written)[:40]!r} is no ISO 8601 time.",
+        ) from error
 
 
 def notice_text(database: Database, *, number: int, language: str) -> NoticeText | None:

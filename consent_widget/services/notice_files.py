@@ -65,7 +65,8 @@ def _read_text(path: Path) -> tuple[dict[str, Any], NoticeText]:
         post = frontmatter.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise NoticeError(str(path), "is missing; a version needs every language.") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except (UnicodeDecodeError, yaml.YAMLError, TypeError) as error:
+        # TypeError: a key of the front matter is no text.
         raise NoticeError(str(path), f"cannot be read: {error}") from error
     head = post.metadata
     unknown = set(head) - _KEYS

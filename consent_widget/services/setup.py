@@ -17,8 +17,13 @@ def upgrade_database(database: Database) -> str:
     Raises:
         StoreUnavailable: it did not answer or refused; nothing was changed.
     """
-    with database.failing_as_one():
-        schema.upgrade(database.engine)
+    try:
+        with database.failing_as_one():
+            schema.upgrade(database.engine)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"the folder of the database file cannot be made ({type(error).__name__})"
+        ) from error
     return schema.newest()
 
 

@@ -150,6 +150,12 @@ def lock_subject(connection: Connection, subject: str) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(subject, 0))))
 
 
+def was_decided_after(connection: Connection, subject: str, moment: datetime) -> bool:
+    """Whether a decision that arrived after ``moment`` is on record for ``subject`` already."""
+    found = select(records.c.id).where(records.c.subject == subject, records.c.decided_at > moment).limit(1)
+    return connection.execute(found).first() is not None
+
+
 def latest_choice(connection: Connection, subject: str) -> Choice | None:
     """The last choice recorded for ``subject``, by the time of the request, not of the commit.
 

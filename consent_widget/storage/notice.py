@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    delete,
     insert,
     select,
 )
@@ -125,20 +126,24 @@ def load_text(connection: Connection, *, number: int, language: str) -> NoticeTe
     return NoticeText(title=row.title, summary=row.summary, markdown=row.markdown) if row else None
 
 
-def has_draft(connection: Connection, edition: Edition) -> bool:
-    """Whether a draft with exactly these texts is stored already."""
-    drafts = [
-        frozenset(
-            connection.execute(
-                select(texts.c.content_hash, texts.c.language).where(texts.c.version_id == version_id)
-            ).tuples()
-        )
-        for version_id in connection.execute(
-            select(versions.c.id).where(versions.c.state == "draft")
-        ).scalars()
-    ]
+def find_draft(connection: Connection, edition: Edition) -> int | None:
+    """The id of the draft with exactly these texts; None if there is none."""
     wanted = frozenset((text.content_hash, language) for language, text in edition.texts.items())
-    return wanted in drafts
+    drafts = select(versions.c.id).where(versions.c.state == "draft").order_by(versions.c.id)
+    for draft in connection.execute(drafts).scalars():
+        rows = connection.execute(
+            select(texts.c.content_hash, texts.c.language).where(texts.c.version_id == draft)
+        )
+        if frozenset((row.content_hash, row.language) for row in rows) == wanted:
+            return int(draft)
+    return None
+
+
+def delete_draft(connection: Connection, draft: int) -> None:
+    """Remove a draft and its texts; an announced version is never removed."""
+    known = select(versions.c.id).where(versions.c.id == draft, versions.c.state == "draft")
+    connection.execute(delete(texts).where(texts.c.version_id.in_(known)))
+    connection.execute(delete(versions).where(versions.c.id == draft, versions.c.state == "draft"))
 
 
 def insert_edition(

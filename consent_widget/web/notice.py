@@ -13,7 +13,7 @@ from ..render.markdown import render_notice
 from ..services.notice import notice_text
 from .context import common_context
 from .language import WORDS, current_language
-from .markup import consent_cookie_table
+from .markup import consent_cookie_table, consent_settings_link
 from .problems import Problem
 from .visit import Visit, visit
 from .words import notice_path, show_moment
@@ -116,6 +116,7 @@ def _notice_page(here: Visit, version: Version, lang: str) -> Response:
             "in_force": version is in_force,
             "stamp": _stamp(here, version),
             "cookie_table": consent_cookie_table(),
+            "settings_link": consent_settings_link(),
         },
     )
     response = Response(page)

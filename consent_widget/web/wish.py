@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from ..core.consent import Action, Wish
 from .origin import safe_path, same_origin
@@ -36,6 +37,9 @@ def read_wish() -> tuple[Wish, str | None, bool]:
         Problem: 400, 413 or 415.
     """
     request.max_content_length = MAX_BODY
+    if request.content_length is None and len(request.get_data()) >= MAX_BODY:
+        # A body in chunks does not tell its length: what exceeds the limit would be cut off silently.
+        raise RequestEntityTooLarge
     kind = request.mimetype
     if request.is_json:
         data, target, verify = _json_body(), None, False
