@@ -1,0 +1,69 @@
+"""What keeps an installation from serving, and the warning about a key promoted in one step."""
+
+from datetime import timedelta
+
+from flask import Flask
+
+from consent_widget.core.signing import fingerprint
+from consent_widget.services.setup import check_key_change, problems
+from consent_widget.storage.database import Database
+from consent_widget.storage.keys import known_keys
+from tests.conftest import MakeApp
+from tests.factories import NOW, deployment
+
+OLD, NEW = fingerprint("o" * 40), fingerprint("n" * 40)
+
+
+def test_a_prepared_installation_has_no_problem(app: Flask) -> None:
+    assert problems(deployment(app), now=NOW) == []
+
+
+def test_a_database_without_tables_is_told_with_the_cure(make_app: MakeApp, sqlite_url: str) -> None:
+    app = make_app(database_url=sqlite_url)
+
+    (told,) = problems(deployment(app), now=NOW)
+
+    assert "flask consent upgrade" in told
+
+
+def test_a_missing_notice_is_told_with_the_cure(app: Flask) -> None:
+    (told,) = problems(deployment(app), now=NOW - timedelta(days=365))
+
+    assert "flask consent import-notice" in told
+
+
+def test_a_database_that_does_not_answer_is_told_without_its_address(make_app: MakeApp) -> None:
+    app = make_app(database_url="postgresql://user:hidden@localhost:1/consent?connect_timeout=1")
+
+    assert problems(deployment(app), now=NOW) == ["The database does not answer."]
+
+
+def test_the_first_keys_are_remembered_without_a_word(database: Database) -> None:
+    assert check_key_change(database, (OLD,), now=NOW) is None
+
+    with database.reading() as connection:
+        assert known_keys(connection) == {OLD}
+
+
+def test_a_key_that_was_a_fallback_first_is_promoted_without_a_word(database: Database) -> None:
+    check_key_change(database, (OLD,), now=NOW)
+
+    assert check_key_change(database, (OLD, NEW), now=NOW) is None
+    assert check_key_change(database, (NEW, OLD), now=NOW) is None
+    assert check_key_change(database, (NEW,), now=NOW) is None
+
+
+def test_a_key_promoted_in_one_step_is_warned_of_once_with_the_cure(database: Database) -> None:
+    check_key_change(database, (OLD,), now=NOW)
+
+    warning = check_key_change(database, (NEW, OLD), now=NOW)
+
+    assert warning is not None
+    assert "SECRET_KEY_FALLBACKS" in warning
+    assert not any(key in warning for key in (OLD, NEW))
+    assert check_key_change(database, (NEW, OLD), now=NOW) is None
+
+
+def test_the_same_key_twice_does_no_harm(database: Database) -> None:
+    assert check_key_change(database, (OLD, OLD), now=NOW) is None
+    assert check_key_change(database, (OLD, OLD), now=NOW) is None
