@@ -9,19 +9,21 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from flask import Flask
+from jinja2 import TemplateNotFound
 from markupsafe import Markup
 from sqlalchemy import Engine
+from sqlalchemy.exc import ArgumentError
 
 from .cli import commands
-from .config import Settings, own_cookies, read_register, read_settings
+from .config import PREFIX, Settings, own_cookies, read_register, read_settings
 from .core.category import Category
-from .core.errors import ConsentWidgetError, StoreUnavailable
+from .core.errors import ConsentWidgetError, SettingError, StoreUnavailable
 from .core.signing import ChoiceSigner, check_keys, fingerprint
 from .core.staff import Staff
 from .data import data_dir
 from .services.deployment import Deployment
 from .services.schedule import ScheduleCache
-from .services.setup import check_schema, problems
+from .services.setup import check_schema, note_keys, problems
 from .storage.database import Database, open_engine
 from .web.assets import load_assets
 from .web.blueprint import make_blueprint, show_gpc
@@ -122,6 +124,9 @@ class ConsentWidget:
         keys: list[str | bytes] = [app.config.get("SECRET_KEY") or "", *(fallbacks or ())]
         if not (app.debug or app.testing):
             check_keys(keys)
+        elif not keys[0]:
+            logger.warning("SECRET_KEY is not set: choices are forgotten when this process ends.")
+            keys[0] = secrets.token_hex(32)
         own = own_cookies(
             settings,
             session=app.config["SESSION_COOKIE_NAME"],
@@ -156,6 +161,7 @@ class Installed:
 
         Raises:
             SchemaError: run `flask consent upgrade`.
+            SettingError: BASE_TEMPLATE is no template of the app.
         """
         if not self._is_ready() and path != self._health_path:
             with self._lock:
@@ -171,13 +177,24 @@ class Installed:
         if csrf is not None:
             # Our public forms are guarded by Fetch Metadata and Origin, not by the host's token.
             csrf.exempt(self._app.blueprints["consent_widget"])
+        self._check_layout()
         try:
             check_schema(self.deployment.database)
+            note_keys(self.deployment.database, self.deployment.fingerprints, now=self.deployment.clock())
         except StoreUnavailable as error:
             # A page view needs no database; the next request looks again.
             _report(error)
             return False
         return True
+
+    def _check_layout(self) -> None:
+        name = self.deployment.settings.base_template
+        try:
+            self._app.jinja_env.get_template(name)
+        except TemplateNotFound as error:
+            raise SettingError(
+                f"{PREFIX}BASE_TEMPLATE", f"{name!r} was not found among the app's templates."
+            ) from error
 
     def problems(self) -> list[str]:
         """What keeps the app from serving, in words without secrets."""
@@ -186,7 +203,15 @@ class Installed:
 
 def _own_engine(app: Flask, settings: Settings) -> Engine:
     if settings.database_url is not None:
-        return open_engine(settings.database_url)
+        try:
+            return open_engine(settings.database_url)
+        except (ArgumentError, ImportError) as error:
+            # The address may hold a password: it is not repeated.
+            raise SettingError(
+                f"{PREFIX}DATABASE_URL",
+                f"cannot be used ({type(error).__name__}); it looks like sqlite:////path/file.db or "
+                "postgresql://user@host/name, which needs `pip install consent-widget[postgresql]`.",
+            ) from error
     return open_engine(f"sqlite:///{Path(app.instance_path) / 'consent_widget.db'}")
 
 

@@ -40,11 +40,7 @@ def choose_language() -> str:
     asked = _language_in_path() or request.args.get("lang")
     if asked in LANGUAGES:
         return asked
-    chosen = session.get("lang")
-    if chosen in LANGUAGES:
-        return str(chosen)
-    g.language_from_header = True
-    return request.accept_languages.best_match(LANGUAGES) or "vi"
+    return _usual_language()
 
 
 def in_language(language: str) -> str:
@@ -72,9 +68,18 @@ def _language_in_path() -> str | None:
     return (request.view_args or {}).get("lang")
 
 
+def _usual_language() -> str:
+    chosen = session.get("lang")
+    if chosen in LANGUAGES:
+        return str(chosen)
+    g.language_from_header = True
+    return request.accept_languages.best_match(LANGUAGES) or "vi"
+
+
 def _remember_language() -> None:
     asked = request.args.get("lang")
-    if asked in LANGUAGES and _language_in_path() is None:
+    # A script may name the language the page has anyway: no reason for a cookie.
+    if asked in LANGUAGES and _language_in_path() is None and asked != _usual_language():
         session["lang"] = asked
 
 

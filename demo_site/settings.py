@@ -72,7 +72,7 @@ def secret_key(directory: Path) -> str:
     with suppress(FileExistsError):
         # Born with its mode: nobody else can read it, not for a moment.
         number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(number, "w", encoding="ascii") as file:
+        with os.fdopen(number, "w", encoding="ascii") as file:
             file.write(secrets.token_hex(32))
     return path.read_text(encoding="ascii")
 

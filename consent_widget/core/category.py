@@ -50,7 +50,8 @@ class Cookie:
             values = _tuple(getattr(self, field), where)
             if not all(isinstance(one, str) or (one is None and field == "domains") for one in values):
                 raise RegisterError(where, "must be a list of texts.")
-            object.__setattr__(self, field, values)
+            # TOML has no null: an empty domain is the host itself.
+            object.__setattr__(self, field, tuple(one or None for one in values))
 
     @property
     def label(self) -> str:

@@ -1,6 +1,6 @@
 """A visitor decides; the record is the truth wherever it is asked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -83,11 +83,15 @@ def recorded_choice(database: Database, presented: Choice | None) -> Choice | No
 
 
 def _on_record(connection: Connection, presented: Choice | None) -> Choice | None:
-    """The choice on record; several cookies are all looked up, and what one of them denies stays denied."""
+    """The choice on record; several cookies are all looked up, and what one of them denies stays denied.
+
+    What they have in common goes by none of their identifiers: behind each stands a wider choice.
+    """
     if presented is None:
         return None
     found = (
         latest_choice(connection, one.subject) if one.subject else one
         for one in presented.doubles or (presented,)
     )
-    return most_restrictive(one for one in found if one is not None)
+    choice = most_restrictive(one for one in found if one is not None)
+    return replace(choice, subject=None) if choice and presented.doubles else choice

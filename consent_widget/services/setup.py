@@ -55,23 +55,45 @@ def problems(deployment: Deployment, *, now: datetime) -> list[str]:
         return [str(error)]
     except StoreUnavailable:
         return ["The database does not answer."]
-    if deployment.schedule.at(now).in_force(now) is None:
-        return ["No notice is in force. Import one with `flask consent import-notice DIR --announce`."]
-    return []
+    schedule = deployment.schedule.at(now)
+    if schedule.in_force(now) is not None:
+        return []
+    coming = schedule.coming(now)
+    if coming is not None:
+        when = f"{coming.effective_at:%Y-%m-%d %H:%M} UTC"
+        return [f"No notice is in force yet; version {coming.number} takes effect on {when}."]
+    return ["No notice is in force. Import one with `flask consent import-notice DIR --announce`."]
+
+
+def note_keys(database: Database, fingerprints: tuple[str, ...], *, now: datetime) -> None:
+    """Remember which keys a worker that serves can open; for :func:`check_key_change`.
+
+    Raises:
+        StoreUnavailable: nothing was remembered.
+    """
+    with database.reading() as connection:
+        known = known_keys(connection)
+    if not known.issuperset(fingerprints):
+        with database.writing() as connection:
+            remember_keys(connection, fingerprints, now=now)
 
 
 def check_key_change(database: Database, fingerprints: tuple[str, ...], *, now: datetime) -> str | None:
-    """A warning where the signing key was promoted in one step; remembers the keys either way.
+    """A warning where the signing key is being promoted in one step; None where all is well.
 
     A worker that still runs with the old list cannot open what the new key
-    signed. A key that was in SECRET_KEY_FALLBACKS first is known by then.
+    signs. A key that was in SECRET_KEY_FALLBACKS first is known by the workers.
+
+    Raises:
+        StoreUnavailable: the database did not answer.
     """
-    with database.writing() as connection:
+    with database.reading() as connection:
         known = known_keys(connection)
-        remember_keys(connection, fingerprints, now=now)
+    if not known:
+        note_keys(database, fingerprints, now=now)
     if not known or fingerprints[0] in known:
         return None
     return (
-        "SECRET_KEY was never seen here before: workers that still run with the old keys do not know it. "
+        "No worker has been serving with this SECRET_KEY: those that still run do not know it. "
         "Put a new key into SECRET_KEY_FALLBACKS first, restart every worker, then make it SECRET_KEY."
     )

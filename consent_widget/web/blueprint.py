@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, abort, current_app, jsonify, request
+from flask import Blueprint, Response, abort, current_app, jsonify, redirect, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 
@@ -41,10 +41,18 @@ def make_blueprint(check_health: Callable[[], list[str]], url_prefix: str) -> Bl
         ("/preferences", save, ["POST"]),
         ("/state", show_state, ["GET"]),
         ("/assets/<path>", show_asset, ["GET"]),
+        # The router's own redirects would name whatever Host was sent.
+        ("", add_slash, ["GET"]),
+        (f"/<{languages}:lang>", add_slash, ["GET"]),
     ]
     for rule, view, methods in routes:
         blueprint.add_url_rule(
-            rule, view_func=view, methods=methods, endpoint=view.__name__, provide_automatic_options=False
+            rule,
+            view_func=view,
+            methods=methods,
+            endpoint=view.__name__,
+            provide_automatic_options=False,
+            merge_slashes=False,
         )
 
     def show_health() -> Response:
@@ -56,10 +64,20 @@ def make_blueprint(check_health: Callable[[], list[str]], url_prefix: str) -> Bl
 
     blueprint.add_url_rule("/health", view_func=show_health, endpoint="show_health")
     # Last, so that whatever else lies under the prefix is answered in our words, with our headers.
-    blueprint.add_url_rule("/<path:rest>", view_func=refuse, methods=_ALL_METHODS, endpoint="refuse")
+    for rule in ("", "/", "/<path:rest>"):
+        blueprint.add_url_rule(
+            rule, view_func=refuse, methods=_ALL_METHODS, endpoint="refuse", merge_slashes=False
+        )
     blueprint.register_error_handler(HTTPException, answer_problem)
     blueprint.after_request(_add_headers)
     return blueprint
+
+
+def add_slash(lang: str | None = None) -> Response:
+    """The address that ends with a slash, on whichever host this is."""
+    query = request.query_string.decode("ascii", "replace")
+    path = f"{request.script_root}{request.path}/"
+    return redirect(f"{path}?{query}" if query else path, 308)  # type: ignore[return-value]
 
 
 def show_asset(path: str) -> Response:
@@ -72,14 +90,14 @@ def show_asset(path: str) -> Response:
 
 def show_gpc() -> Response:
     """/.well-known/gpc.json: this site honours the signal (GPC section 4)."""
-    return jsonify(gpc=True, lastUpdate=GPC_SINCE)
+    return _add_headers(jsonify(gpc=True, lastUpdate=GPC_SINCE))
 
 
 #: The day on which this release's handling of the signal was written.
 GPC_SINCE = "2026-11-22"
 
 
-def refuse(rest: str) -> Response:
+def refuse(rest: str = "") -> Response:
     """404, or 405 where the address takes another method."""
     adapter = current_app.create_url_adapter(request)
     allowed = []

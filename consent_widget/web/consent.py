@@ -115,13 +115,20 @@ def _ask_record(here: Visit) -> bool:
     except StoreUnavailable as error:
         logger.error("The record of a choice could not be asked: %s", error)
         return False
-    if presented is None or (
-        recorded is not None
-        and (recorded.decisions, recorded.notice) == (presented.decisions, presented.notice)
-    ):
+    if presented is None:
         return False
-    here.correct(recorded)
-    return True
+    same = recorded is not None and (recorded.decisions, recorded.notice) == (
+        presented.decisions,
+        presented.notice,
+    )
+    if not same:
+        here.correct(recorded)
+    if presented.doubles:
+        # What several cookies have in common is nobody's record, so it is not sealed.
+        return False
+    # A cookie sealed with a key that is about to go is sealed anew.
+    sent = [value for name, value in here.cookies if name == here.cookie_name]
+    return not same or sent != [here.host.deployment.signer.seal(presented)]
 
 
 def _next_for_form() -> str:
@@ -150,7 +157,7 @@ def _store_down(here: Visit, wish: Wish, target: str | None, t: Words) -> NoRetu
     """Say that nothing was saved, with the form as it was filled in."""
     message = t("We could not record your choice, so nothing has changed. Please try again in a few minutes.")
     if wants_json():
-        raise Problem(503, "store_unavailable", message)
+        raise Problem(503, "store_unavailable", message, retry_after=60)
     page = _page(here, next_path=target or own_referrer() or "", error=message, ticked=wish.categories)
     response = Response(page, 503, {"Cache-Control": "no-store", "Retry-After": "60"})
     raise HTTPException(response=response)

@@ -11,13 +11,20 @@ from ..core.category import Category
 from ..core.consent import Consent
 from .language import WORDS
 from .visit import Visit
-from .words import notice_path, sensitive_titles, show_asked_again, show_categories, show_notice
+from .words import (
+    notice_path,
+    sensitive_titles,
+    show_asked_again,
+    show_categories,
+    show_notice,
+    unused_cookies,
+)
 
 
 def common_context(here: Visit, language: str) -> dict[str, Any]:
     """What every template gets."""
     settings = here.host.deployment.settings
-    mount = here.environ.get("SCRIPT_NAME", "")
+    mount = here.mount
     return {
         "t": WORDS[language],
         "lang": language,
@@ -70,11 +77,8 @@ def banner_context(here: Visit, language: str, consent: Consent | None) -> dict[
 def hidden_banner(here: Visit, language: str) -> Markup:
     """The banner in everybody's HTML."""
     version = here.schedule.in_force(here.now)
-    key = ("hidden banner", language, version.number if version else 0, here.base)
-    found = here.host.cache.get(key)
-    if found is None:
-        found = here.host.cache[key] = render("consent/banner.html", banner_context(here, language, None))
-    return Markup(found)
+    key = ("hidden banner", language, version and version.number, here.mount)
+    return here.host.kept(key, lambda: render("consent/banner.html", banner_context(here, language, None)))
 
 
 def optional_categories(here: Visit) -> tuple[Category, ...]:
@@ -92,21 +96,22 @@ def own_path() -> str:
 def neutral_wording(here: Visit, language: str) -> str:
     """The banner and the preferences as an undecided visitor reads them: what a record points to."""
     version = here.schedule.in_force(here.now)
-    key = ("wording", language, version.number if version else 0)
-    found = here.host.cache.get(key)
-    if found is None:
+
+    def written() -> str:
         context = banner_context(here, language, None) | {"hidden": False, "nonce": None}
         context |= preferences_context(here, language, None)
-        found = render("consent/banner.html", context) + render("consent/_preferences.html", context)
-        here.host.cache[key] = found
-    return str(found)
+        return render("consent/banner.html", context) + render("consent/_preferences.html", context)
+
+    return here.host.kept(("wording", language, version and version.number, here.mount), written)
 
 
 def preferences_context(here: Visit, language: str, consent: Consent | None) -> dict[str, Any]:
     """What the preferences say beside :func:`common_context`; ``consent`` None is an undecided visitor."""
     t = WORDS[language]
     return {
-        "necessary": show_categories((one for one in here.host.deployment.register if one.necessary), t),
+        "necessary": show_categories(
+            (one for one in here.host.deployment.register if one.necessary), t, unused=unused_cookies(here)
+        ),
         "categories": show_categories(optional_categories(here), t, consent),
         "checked": frozenset(),
         "decided_at": None,

@@ -33,13 +33,15 @@ def _send_choice(here: Visit, response: Response, choice: Choice | None) -> None
 
 
 def _warn_of_http(here: Visit) -> None:
-    if not current_app.debug and not current_app.testing and "http" not in here.host.cache:
-        here.host.cache["http"] = True
-        logger.warning(
-            "A choice is sent over plain http: its cookie has neither Secure nor the prefix %s. Serve the "
-            "site over https; behind a proxy, see docs/how-to/behind-a-proxy.md.",
-            here.host.deployment.settings.secure_prefix(),
-        )
+    """Loudly, but once."""
+    if current_app.debug or current_app.testing:
+        return
+    words = (
+        "A choice is sent over plain http: its cookie has neither Secure nor the prefix %s. Serve the "
+        "site over https; behind a proxy, see docs/how-to/behind-a-proxy.md."
+    )
+    prefix = here.host.deployment.settings.secure_prefix()
+    here.host.kept(("told of http",), lambda: logger.warning(words, prefix))
 
 
 def _set_cookie(

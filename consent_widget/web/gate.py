@@ -7,6 +7,7 @@ own session cookie, and neither errors nor streams pass a view's end.
 import logging
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from re import compile as compile_pattern
 from threading import Lock
 from typing import Any
 from urllib.parse import quote
@@ -50,14 +51,12 @@ class Gate:
         return self._app(environ, gated)
 
     def _finish(self, visit: Visit, headers: Headers) -> Headers:
-        held: set[str] = set()
-        for name, value in headers:
-            if name.lower() == "set-cookie" and not self._may_pass(visit, value):
-                held.add(value)
-        if held and not _ungated():
-            headers = [one for one in headers if one[0].lower() != "set-cookie" or one[1] not in held]
-        elif held:
-            held.clear()
+        if any(name.lower() == "set-cookie" for name, _ in headers) and not _ungated():
+            headers = [
+                (name, value)
+                for name, value in headers
+                if name.lower() != "set-cookie" or self._may_pass(visit, value)
+            ]
         headers = _cacheable(visit, headers)
         visit.headers_sent = True
         return headers
@@ -96,17 +95,28 @@ def _ungated() -> bool:
     return hasattr(current_app.view_functions.get(request.endpoint or ""), UNGATED)
 
 
+_MAX_AGE = compile_pattern(r"-?[0-9]+")
+#: As frameworks write it; what browsers could read in another way, or not at all, is no deletion.
+_DATE = compile_pattern(
+    r"[A-Za-z]{3,9}, [0-9]{2}[ -][A-Za-z]{3}[ -][0-9]{2,4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
+)
+
+
 def _deletes(set_cookie: str) -> bool:
-    """Whether a Set-Cookie removes its cookie (RFC 6265 section 5.3: Max-Age before Expires)."""
-    expires = None
+    """Whether a Set-Cookie removes its cookie (RFC 6265 sections 5.2 and 5.3).
+
+    Max-Age goes before Expires, the last of several before the others, and
+    what cannot be read does not count.
+    """
+    max_age = expires = None
     for attribute in set_cookie.split(";")[1:]:
-        name, _, value = attribute.strip().partition("=")
-        if name.lower() == "max-age":
-            digits = value.strip()
-            if digits.lstrip("-").isdigit():
-                return int(digits) <= 0
-        elif name.lower() == "expires":
-            expires = parse_date(value.strip())
+        name, _, value = (part.strip(" \t") for part in attribute.partition("="))
+        if name.lower() == "max-age" and _MAX_AGE.fullmatch(value):
+            max_age = value
+        elif name.lower() == "expires" and _DATE.fullmatch(value):
+            expires = parse_date(value)
+    if max_age is not None:
+        return max_age.startswith("-") or not max_age.strip("0")
     return expires is not None and expires <= datetime(1971, 1, 1, tzinfo=UTC)
 
 

@@ -17,7 +17,7 @@ from ..core.consent import Decision
 from .context import banner_context, common_context, critical_css, hidden_banner, own_path, page_nonce, render
 from .language import WORDS, current_language
 from .visit import Visit, visit
-from .words import notice_path, show_categories, state_text
+from .words import notice_path, show_categories, state_text, unused_cookies
 
 #: Attributes HTML spells with a word that Python keeps for itself end in an underscore: ``async_``.
 Attributes = Mapping[str, str | bool | None]
@@ -46,7 +46,7 @@ def consent_head() -> Markup:
 
 
 def _script_tag(here: Visit, name: str, known: dict[str, str | bool]) -> Markup:
-    mount = here.environ.get("SCRIPT_NAME", "")
+    mount = here.mount
     urls = here.host.asset_urls
     version = here.schedule.in_force(here.now)
     nonce = page_nonce(here)
@@ -142,7 +142,7 @@ def consent_iframe(category: str, src: str, title: str, **attributes: str | bool
             "purpose": shown.purpose,
             "sensitive": shown.sensitive,
             "frame_title": title,
-            "host": urlsplit(src).hostname or "",
+            "host": _host_of(src),
             "attributes": {"src" if live else "data-src": src} | _attributes(attributes),
             "granted": live,
             "first": first,
@@ -150,6 +150,13 @@ def consent_iframe(category: str, src: str, title: str, **attributes: str | bool
             "next": "" if here.shared else own_path(),
         },
     )
+
+
+def _host_of(src: str) -> str:
+    try:
+        return urlsplit(src).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _live(here: Visit, category: str) -> bool:
@@ -196,17 +203,19 @@ def consent_cookie_table() -> Markup:
     """Every service and cookie of the register, for the page below the notice."""
     here = visit()
     language = current_language()
-    key = ("cookie table", language)
-    found = here.host.cache.get(key)
-    if found is None:
-        categories = show_categories(here.host.deployment.register, WORDS[language])
+
+    def table() -> Markup:
+        categories = show_categories(
+            here.host.deployment.register, WORDS[language], unused=unused_cookies(here)
+        )
         words = json.dumps([asdict(one) for one in categories], ensure_ascii=False, sort_keys=True)
         context = common_context(here, language) | {
             "categories": categories,
             "table_hash": sha256(words.encode()).hexdigest(),
         }
-        found = here.host.cache[key] = render("consent/cookie_table.html", context)
-    return Markup(found)
+        return render("consent/cookie_table.html", context)
+
+    return here.host.kept(("cookie table", language, here.secure), table)
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -69,17 +69,17 @@ def _version(here: Visit, number: int) -> Version:
 
 def _text(here: Visit, version: Version, lang: str) -> NoticeText:
     """The frozen text; it never changes, so it is read once."""
-    key = ("text", version.number, version.content_hashes.get(lang))
-    found: NoticeText | None = here.host.cache.get(key)
-    if found is None:
+
+    def read() -> NoticeText:
         try:
             found = notice_text(here.host.deployment.database, number=version.number, language=lang)
         except StoreUnavailable as error:
             raise Problem(503, "store_unavailable", "The notice cannot be read just now.") from error
         if found is None:
             raise NotFound
-        here.host.cache[key] = found
-    return found
+        return found
+
+    return here.host.kept(("text", version.number, version.content_hashes.get(lang)), read)
 
 
 def _notice_page(here: Visit, version: Version, lang: str) -> Response:

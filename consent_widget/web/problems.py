@@ -1,5 +1,7 @@
 """What we answer when something cannot be done: a page or JSON, never a traceback."""
 
+from typing import Any
+
 from flask import Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
 
@@ -12,11 +14,26 @@ from .visit import visit
 class Problem(HTTPException):
     """An answer with a stable ``code`` for programs and, where it fits, the faulty ``field``."""
 
-    def __init__(self, status: int, problem: str, message: str, field: str | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        problem: str,
+        message: str,
+        field: str | None = None,
+        *,
+        retry_after: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = status
         self.problem = problem
         self.field = field
+        self._retry_after = retry_after
+
+    def get_headers(self, *args: Any) -> list[tuple[str, str]]:
+        headers = super().get_headers(*args)
+        if self._retry_after is not None:
+            headers.append(("Retry-After", str(self._retry_after)))
+        return headers
 
 
 def wants_json() -> bool:
@@ -59,6 +76,8 @@ _CODES = {
 def _page(error: HTTPException, status: int) -> str:
     here = visit()
     here.quiet = True
+    # Nobody's choice stands in it, whatever a cache believes of an address like /preferences/x.css.
+    here.shared = True
     language = current_language()
     t = WORDS[language]
     heading, message = _words(t, status, error.problem if isinstance(error, Problem) else "")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from flask import current_app, request
 from markupsafe import Markup
@@ -25,6 +25,10 @@ logger = logging.getLogger("consent_widget")
 SAVED = "consent_widget_saved"
 
 Environ = dict[str, Any]
+T = TypeVar("T")
+
+#: Versions times languages times mount points; a stranger may invent mount points.
+_MOST_KEPT = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,14 @@ class Host:
     csp_nonce: Callable[[], str | None] | None
     locale_selector: Callable[[], str | None] | None
     cache: dict[Any, Any] = field(default_factory=dict)
+
+    def kept(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What ``make`` gave for ``key`` before, or gives now. Few keys are expected; many are forgotten."""
+        if key not in self.cache:
+            if len(self.cache) >= _MOST_KEPT:
+                self.cache.clear()
+            self.cache[key] = make()
+        return cast(T, self.cache[key])
 
     @cached_property
     def key(self) -> str:
@@ -95,10 +107,16 @@ class Visit:
     def schedule(self) -> Schedule:
         return self.host.deployment.schedule.at(self.now)
 
+    @cached_property
+    def mount(self) -> str:
+        """Where the host app is mounted, empty at the root; a proxy's word for it is not trusted blindly."""
+        mount = str(self.environ.get("SCRIPT_NAME", ""))
+        return "" if mount.startswith("//") or "\\" in mount else mount
+
     @property
     def base(self) -> str:
         """The path of our pages as the browser sees it, mount point included."""
-        return str(self.environ.get("SCRIPT_NAME", "")) + self.host.deployment.settings.url_prefix
+        return self.mount + self.host.deployment.settings.url_prefix
 
     @property
     def cookie_name(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flask import current_app, has_app_context
+from flask import current_app
 
 from ..core.category import Category, Cookie, Service
 from ..core.consent import Consent
@@ -62,7 +62,11 @@ class AskedAgain:
 
 
 def show_categories(
-    categories: Iterable[Category], t: Words, consent: Consent | None = None
+    categories: Iterable[Category],
+    t: Words,
+    consent: Consent | None = None,
+    *,
+    unused: frozenset[str] = frozenset(),
 ) -> tuple[ShownCategory, ...]:
     return tuple(
         ShownCategory(
@@ -71,15 +75,17 @@ def show_categories(
             purpose=one.purpose[t.language],
             sensitive=one.sensitive,
             decision=consent.decision(one.name).value if consent else "undecided",
-            services=tuple(shown for shown in (_service(service, t) for service in one.services) if shown),
+            services=tuple(
+                shown for shown in (_service(service, t, unused) for service in one.services) if shown
+            ),
             cookie_patterns=" ".join(cookie.label for cookie in one.cookies),
         )
         for one in categories
     )
 
 
-def _service(service: Service, t: Words) -> ShownService | None:
-    cookies = tuple(_cookie(cookie, t) for cookie in service.cookies if _in_use(cookie))
+def _service(service: Service, t: Words, unused: frozenset[str]) -> ShownService | None:
+    cookies = tuple(_cookie(cookie, t) for cookie in service.cookies if cookie.label not in unused)
     if service.cookies and not cookies:
         return None
     return ShownService(
@@ -91,13 +97,14 @@ def _service(service: Service, t: Words) -> ShownService | None:
     )
 
 
-def _in_use(cookie: Cookie) -> bool:
-    """Flask-Login's cookie is declared for every host and shown where Flask-Login is in use."""
-    if not has_app_context() or cookie.name != current_app.config.get(
-        "REMEMBER_COOKIE_NAME", "remember_token"
-    ):
-        return True
-    return hasattr(current_app, "login_manager")
+def unused_cookies(here: Visit) -> frozenset[str]:
+    """Cookies declared for every host that this one does not set: Flask-Login's, the other scheme's."""
+    settings = here.host.deployment.settings
+    prefix = "" if here.secure else settings.secure_prefix()
+    unused = {f"{prefix}{settings.cookie_name}{suffix}" for suffix in ("", "_view")}
+    if not hasattr(current_app, "login_manager"):
+        unused.add(current_app.config.get("REMEMBER_COOKIE_NAME", "remember_token"))
+    return frozenset(unused)
 
 
 def _cookie(cookie: Cookie, t: Words) -> ShownCookie:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from flask import Flask
 
 from consent_widget.core.signing import fingerprint
-from consent_widget.services.setup import check_key_change, problems
+from consent_widget.services.setup import check_key_change, note_keys, problems, upgrade_database
 from consent_widget.storage.database import Database
 from consent_widget.storage.keys import known_keys
 from tests.conftest import MakeApp
@@ -26,8 +26,17 @@ def test_a_database_without_tables_is_told_with_the_cure(make_app: MakeApp, sqli
     assert "flask consent upgrade" in told
 
 
-def test_a_missing_notice_is_told_with_the_cure(app: Flask) -> None:
+def test_a_notice_that_is_only_coming_is_told_with_its_date(app: Flask) -> None:
     (told,) = problems(deployment(app), now=NOW - timedelta(days=365))
+
+    assert "version 1 takes effect on" in told
+
+
+def test_a_missing_notice_is_told_with_the_cure(make_app: MakeApp, database_url: str) -> None:
+    app = make_app(database_url=database_url)
+    upgrade_database(deployment(app).database)
+
+    (told,) = problems(deployment(app), now=NOW)
 
     assert "flask consent import-notice" in told
 
@@ -46,21 +55,23 @@ def test_the_first_keys_are_remembered_without_a_word(database: Database) -> Non
 
 
 def test_a_key_that_was_a_fallback_first_is_promoted_without_a_word(database: Database) -> None:
-    check_key_change(database, (OLD,), now=NOW)
+    for served_with in ((OLD,), (OLD, NEW)):
+        note_keys(database, served_with, now=NOW)
 
-    assert check_key_change(database, (OLD, NEW), now=NOW) is None
     assert check_key_change(database, (NEW, OLD), now=NOW) is None
     assert check_key_change(database, (NEW,), now=NOW) is None
 
 
-def test_a_key_promoted_in_one_step_is_warned_of_once_with_the_cure(database: Database) -> None:
-    check_key_change(database, (OLD,), now=NOW)
+def test_a_key_promoted_in_one_step_is_warned_of_until_it_serves_with_the_cure(database: Database) -> None:
+    note_keys(database, (OLD,), now=NOW)
 
     warning = check_key_change(database, (NEW, OLD), now=NOW)
 
     assert warning is not None
     assert "SECRET_KEY_FALLBACKS" in warning
     assert not any(key in warning for key in (OLD, NEW))
+    assert check_key_change(database, (NEW, OLD), now=NOW) == warning
+    note_keys(database, (NEW, OLD), now=NOW)
     assert check_key_change(database, (NEW, OLD), now=NOW) is None
 
 
