@@ -1,0 +1,51 @@
+"""The hostile cases as data, and the mark that makes a test of them.
+
+``cases.jsonl`` holds a case a line: what is sent, what must happen. A test names
+its cases with :func:`attack`, so that the id stands in pytest's output, and takes
+the data as its argument ``case``. ``test_cases.py`` fails for a case without test.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+STAFF = "issue 3 brings the staff pages"
+SUBSCRIBERS = "issue 4 brings subscriptions, their mails and their links"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One line of ``cases.jsonl``; ``payload`` is what to send where it is listed, else None."""
+
+    id: str
+    expect: str
+    payload: Any
+
+    @property
+    def payloads(self) -> list[Any]:
+        return self.payload if isinstance(self.payload, list) else [self.payload]
+
+
+@cache
+def all_cases() -> dict[str, Case]:
+    """Every case by its id."""
+    lines = Path(__file__).with_name("cases.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    return {row["id"]: Case(id=row["id"], expect=row["expect"], payload=row.get("payload")) for row in rows}
+
+
+def attack(*ids: str, until: str | None = None) -> pytest.MarkDecorator:
+    """Run the test once for each of the cases ``ids``.
+
+    ``until`` says which release brings the attacked surface: until then the
+    test must fail, and the day it passes the mark has to go.
+    """
+    # An error other than a failed assertion would be a broken test, not a missing page.
+    marks = [pytest.mark.xfail(strict=True, raises=AssertionError, reason=until)] if until else []
+    return pytest.mark.parametrize(
+        "case", [pytest.param(all_cases()[one], id=one, marks=marks) for one in ids]
+    )

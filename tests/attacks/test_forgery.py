@@ -1,0 +1,158 @@
+"""CF: another site decides nothing in a visitor's name, and nothing for the staff."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consent_widget import Staff
+from tests.attacks.cases import STAFF, SUBSCRIBERS, Case, attack
+from tests.attacks.conftest import MakeTarget
+from tests.attacks.target import ALL, NOTHING, SECURE_NAME, Target, ask, granted_in
+
+SAVE = "/privacy/preferences"
+NEW_VERSION = "/privacy/admin/versions/new"
+
+FOREIGN: dict[str, dict[str, str]] = {
+    "cross-site form": {
+        "Sec-Fetch-Site": "cross-site",
+        "Sec-Fetch-Mode": "navigate",
+        "Origin": "https://evil.example",
+    },
+    "cross-site fetch": {
+        "Sec-Fetch-Site": "cross-site",
+        "Sec-Fetch-Mode": "cors",
+        "Origin": "https://evil.example",
+    },
+    "sibling domain": {"Sec-Fetch-Site": "same-site", "Origin": "https://other.localhost"},
+    "sandboxed frame": {"Sec-Fetch-Site": "cross-site", "Origin": "null"},
+    "own origin claimed": {"Sec-Fetch-Site": "cross-site", "Origin": "https://localhost"},
+    "unknown site": {"Sec-Fetch-Site": "SAME-ORIGIN, cross-site"},
+    "empty site": {"Sec-Fetch-Site": ""},
+    "old browser": {"Origin": "https://evil.example"},
+    "old browser, null": {"Origin": "null"},
+    "old browser, empty": {"Origin": ""},
+    "other scheme": {"Origin": "http://localhost"},
+    "other port": {"Origin": "https://localhost:8443"},
+    "own name as prefix": {"Origin": "https://localhost.evil.example"},
+    "own name as user": {"Origin": "https://localhost@evil.example"},
+    "no address": {"Origin": "https://[::1"},
+}
+
+SENT: dict[str, dict[str, Any]] = {
+    "form": {"data": {"action": "accept_all"}},
+    "form for a script": {"data": {"action": "accept_all"}, "headers": {"Accept": "application/json"}},
+    "json": {"json": {"action": "accept_all"}},
+    "multipart": {"data": {"action": "accept_all"}, "content_type": "multipart/form-data"},
+}
+
+
+@attack("CF-009")
+@pytest.mark.parametrize("origin", FOREIGN.values(), ids=FOREIGN.keys())
+def test_choice_posted_by_another_site(case: Case, origin: dict[str, str], target: Target) -> None:
+    refused = target.genuine("reject_all")
+    before = target.stored()
+
+    for options in SENT.values():
+        for cookies in ("", f"{SECURE_NAME}={refused}"):
+            headers = options.get("headers", {}) | origin
+            answer = ask(target, cookies, SAVE, method="POST", **(options | {"headers": headers}))
+            assert answer.status_code == 403
+            assert not answer.headers.getlist("Set-Cookie")
+            assert "Access-Control-Allow-Origin" not in answer.headers
+
+    assert target.stored() == before
+    assert granted_in(ask(target, f"{SECURE_NAME}={refused}", "/privacy/state")) == NOTHING
+
+
+@attack("CF-009")
+def test_choice_posted_as_plain_text(case: Case, target: Target) -> None:
+    """What a foreign page may send without asking first: JSON that calls itself text."""
+    before = target.stored()
+
+    answer = ask(
+        target, "", SAVE, method="POST", data='{"action":"accept_all"}', content_type="text/plain", headers={}
+    )
+
+    assert answer.status_code == 415
+    assert not answer.headers.getlist("Set-Cookie")
+    assert target.stored() == before
+
+
+@attack("CF-009")
+@pytest.mark.parametrize(
+    "origin",
+    [
+        {"Sec-Fetch-Site": "same-origin", "Origin": "https://localhost"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "https://localhost"},
+        {},
+    ],
+    ids=["own page", "typed", "old browser", "no browser"],
+)
+def test_choice_posted_by_our_own_page(case: Case, origin: dict[str, str], target: Target) -> None:
+    """Without this the refusals above could refuse everybody."""
+    for options in SENT.values():
+        headers = options.get("headers", {}) | origin
+        answer = ask(target, "", SAVE, method="POST", **(options | {"headers": headers}))
+        assert answer.status_code in (200, 303)
+
+    assert [granted for granted, _ in target.recorded()] == [ALL] * len(SENT)
+
+
+@attack("CF-009")
+def test_preflight_of_another_site_is_not_answered(case: Case, target: Target) -> None:
+    headers = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+
+    for path in (SAVE, "/privacy/state", "/privacy/"):
+        answer = ask(target, "", path, method="OPTIONS", headers=headers)
+        assert not [name for name, _ in answer.headers if name.lower().startswith("access-control")]
+
+
+# Staff -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def staffed(make_target: MakeTarget, sqlite_url: str) -> Target:
+    """A site whose every visitor is an author and approver signed in at the host."""
+    someone = Staff("1", "Author", frozenset({"author", "approver"}))
+    return make_target(sqlite_url, staff_loader=lambda: someone)
+
+
+@attack("CF-001", "CF-002", "CF-003", "CF-006", until=STAFF)
+def test_staff_action_without_a_token_of_this_session(case: Case, staffed: Target) -> None:
+    """Every address under /admin/ that takes POST, found in the route table."""
+    browser = staffed.browser()
+    assert browser.get(NEW_VERSION).status_code == 200
+
+    before = staffed.stored()
+    foreign: list[dict[str, str]] = [{}]
+    tokens = [{}, {"csrf_token": ""}, {"csrf_token": "0" * 40}]
+    if case.id == "CF-006":
+        foreign = [FOREIGN["old browser"], FOREIGN["old browser, null"], FOREIGN["cross-site form"]]
+    for rule in staffed.app.url_map.iter_rules():
+        if rule.rule.startswith("/privacy/admin/") and "POST" in (rule.methods or ()):
+            path = rule.rule.replace("<int:id>", "1")
+            for headers in foreign:
+                for token in tokens:
+                    answer = browser.post(path, data={"action": "save"} | token, headers=headers)
+                    assert answer.status_code == 403, path
+    assert staffed.stored() == before
+
+
+@attack("CF-010", until=SUBSCRIBERS)
+def test_one_click_unsubscribe_needs_no_token(
+    case: Case, make_target: MakeTarget, sqlite_url: str, tmp_path: Path
+) -> None:
+    """Neither cookie, Referer nor anti-forgery field: the token in the address authorises (RFC 8058)."""
+    target = make_target(
+        sqlite_url, mail_url=f"maildir:{tmp_path / 'mails'}", mail_from="notices@example.com"
+    )
+    data = {"email": "reader@example.com", "lang": "en"}
+    assert ask(target, "", "/privacy/subscribe", method="POST", data=data).status_code == 202
+
+    # With the token of a mail it is 200; that of nobody is refused for what it is, not for its origin.
+    form = {"content_type": "application/x-www-form-urlencoded", "headers": {"Sec-Fetch-Site": "cross-site"}}
+    answer = ask(target, "", "/privacy/unsubscribe/nobody", method="POST", data=case.payload, **form)
+    assert answer.status_code in (200, 404)
+    assert not answer.headers.getlist("Set-Cookie")
