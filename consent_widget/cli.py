@@ -13,7 +13,7 @@ from flask.cli import AppGroup
 from .core.errors import ConsentWidgetError, NoticeError
 from .services.deployment import Deployment
 from .services.notice import import_notices, list_versions
-from .services.setup import check_key_change, problems, upgrade_database
+from .services.setup import check_key_change, check_schema, problems, upgrade_database
 
 commands = AppGroup("consent", help="Privacy notices and cookie consent.")
 
@@ -51,6 +51,7 @@ def import_notice(folder: Path, effective: str | None, announce: bool, as_json: 
     deployment = _deployment()
     zone = deployment.settings.timezone
     try:
+        check_schema(deployment.database)
         done = import_notices(
             deployment.database,
             folder,
@@ -85,6 +86,7 @@ def _time(value: object, zone: ZoneInfo) -> datetime:
 def versions(as_json: bool) -> None:
     """List the notice versions and drafts."""
     try:
+        check_schema(_deployment().database)
         found = list_versions(_deployment().database, now=_deployment().clock())
     except ConsentWidgetError as error:
         _fail(error)

@@ -130,6 +130,12 @@ def prepared_sqlite(_migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture
+def prepared_url(prepared_sqlite: Path, tmp_path: Path) -> str:
+    """A prepared database of one's own, for tests that make their app themselves."""
+    return factories.copy_database(prepared_sqlite, tmp_path / "prepared")
+
+
+@pytest.fixture
 def clock() -> factories.Clock:
     return factories.Clock()
 

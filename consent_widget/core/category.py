@@ -147,10 +147,17 @@ class Category:
 
         What is necessary or sensitive stays so: a host cannot clear the mark
         by repeating the name.
+
+        Raises:
+            RegisterError: ``other`` would make what visitors decide about necessary.
         """
+        if other.necessary and not self.necessary:
+            raise RegisterError(
+                f"categories.{self.name}.necessary", "visitors decide about this category; name another one."
+            )
         return replace(
             other,
-            necessary=self.necessary or other.necessary,
+            necessary=self.necessary,
             sensitive=self.sensitive or other.sensitive,
             services=self.services + other.services,
         )

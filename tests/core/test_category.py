@@ -284,6 +284,11 @@ def test_a_host_category_of_the_same_name_extends_the_default_one() -> None:
     assert [cookie.label for cookie in register["analytics"].cookies] == ["first", "visitor"]
 
 
+def test_a_host_cannot_make_necessary_what_visitors_decide_about() -> None:
+    with pytest.raises(RegisterError, match=r"categories\.analytics\.necessary"):
+        Register([category("analytics"), category("analytics", necessary=True)])
+
+
 def test_a_host_cannot_clear_what_is_necessary_or_sensitive() -> None:
     own = category("analytics", sensitive=False)
 

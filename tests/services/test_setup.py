@@ -9,7 +9,7 @@ from consent_widget.services.setup import check_key_change, note_keys, problems,
 from consent_widget.storage.database import Database
 from consent_widget.storage.keys import known_keys
 from tests.conftest import MakeApp
-from tests.factories import NOW, deployment
+from tests.factories import IN_FORCE_SINCE, NOW, deployment
 
 OLD, NEW = fingerprint("o" * 40), fingerprint("n" * 40)
 
@@ -32,13 +32,19 @@ def test_a_notice_that_is_only_coming_is_told_with_its_date(app: Flask) -> None:
     assert "version 1 takes effect on" in told
 
 
-def test_a_missing_notice_is_told_with_the_cure(make_app: MakeApp, database_url: str) -> None:
-    app = make_app(database_url=database_url)
+def test_a_missing_notice_is_told_with_the_cure(make_app: MakeApp, sqlite_url: str) -> None:
+    app = make_app(database_url=sqlite_url)
     upgrade_database(deployment(app).database)
 
     (told,) = problems(deployment(app), now=NOW)
 
     assert "flask consent import-notice" in told
+
+
+def test_a_notice_that_is_not_in_force_yet_is_told_with_its_time(app: Flask) -> None:
+    (told,) = problems(deployment(app), now=IN_FORCE_SINCE - timedelta(days=365))
+
+    assert "version 1 takes effect on 2026-11-01 02:00 UTC" in told
 
 
 def test_a_database_that_does_not_answer_is_told_without_its_address(make_app: MakeApp) -> None:
