@@ -117,13 +117,12 @@ def _deletes(set_cookie: str) -> bool:
             expires = parse_date(value)
     if max_age is not None:
         return max_age.startswith("-") or not max_age.strip("0")
-    return expires is not None and expires <= datetime(1971, 1, 1, tzinfo=UTC)
+    # By the real clock, as the browser will: a host's own clock may run elsewhere.
+    return expires is not None and expires <= datetime.now(UTC)
 
 
 def _cacheable(visit: Visit, headers: Headers) -> Headers:
     """Say honestly who may keep the response."""
-    if visit.language_from_header:
-        headers = _vary(headers, "Accept-Language")
     if visit.public_seconds is not None:
         personal = visit.consent_read or any(
             name.lower() == "set-cookie" or (name.lower() == "vary" and "cookie" in value.lower())
@@ -131,22 +130,25 @@ def _cacheable(visit: Visit, headers: Headers) -> Headers:
         )
         value = "private, no-cache" if personal else f"public, max-age={visit.public_seconds}"
         headers = [one for one in headers if one[0].lower() != "cache-control"] + [("Cache-Control", value)]
+    fields = ["Accept-Language"] if visit.language_from_header else []
+    if visit.consent_read:
+        return _private(_vary(headers, [*fields, "Cookie", "Sec-GPC"]))
     visit.declared_private = any(
         name.lower() == "cache-control" and ("private" in value.lower() or "no-store" in value.lower())
         for name, value in headers
     )
-    if not visit.consent_read:
-        return headers
-    return _private(_vary(_vary(headers, "Cookie"), "Sec-GPC"))
+    return _vary(headers, fields) if fields else headers
 
 
-def _vary(headers: Headers, field: str) -> Headers:
+def _vary(headers: Headers, fields: list[str]) -> Headers:
     present = [value for name, value in headers if name.lower() == "vary"]
-    fields = parse_set_header(", ".join(present)) if present else parse_set_header("")
-    if "*" in fields or field in fields:
-        return headers
-    fields.add(field)
-    return [one for one in headers if one[0].lower() != "vary"] + [("Vary", fields.to_header())]
+    if present:
+        known = parse_set_header(", ".join(present))
+        fields = [] if "*" in known else [one for one in fields if one not in known]
+        if not fields:
+            return headers
+        headers = [one for one in headers if one[0].lower() != "vary"]
+    return [*headers, ("Vary", ", ".join([*present, *fields]))]
 
 
 def _private(headers: Headers) -> Headers:

@@ -4,16 +4,19 @@ Our own choice and our own catalogue: the host's Babel, if there is one, is
 asked and never touched.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import flask_babel
 from babel.support import Translations
 from flask import current_app, request
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 from ..core.language import GOVERNING, LANGUAGES
 from ..data import data_dir
 from ..render.catalogue import DOMAIN, load_catalogue
-from .visit import visit
+from .visit import Visit, visit
 
 
 class Words(flask_babel.Domain):  # type: ignore[misc]  # flask-babel ships no types
@@ -22,12 +25,18 @@ class Words(flask_babel.Domain):  # type: ignore[misc]  # flask-babel ships no t
     def __init__(self, language: str) -> None:
         super().__init__(str(data_dir("translations")), DOMAIN)
         self.language = language
+        self._plain: dict[str, str] = {}
 
     def get_translations(self) -> Translations:
         return load_catalogue(data_dir("translations"), self.language)
 
     def __call__(self, message: str, **values: Any) -> str:
-        return str(self.gettext(message, **values))
+        if values:
+            return str(self.gettext(message, **values))
+        found = self._plain.get(message)
+        if found is None:
+            found = self._plain[message] = str(self.gettext(message))
+        return found
 
 
 WORDS = {language: Words(language) for language in LANGUAGES}
@@ -46,17 +55,19 @@ def current_language() -> str:
     here = visit()
     found = here.environ.get("consent_widget.language")
     if found is None:
-        found = here.environ["consent_widget.language"] = _choose()
+        found = here.environ["consent_widget.language"] = _choose(here)
     return str(found)
 
 
-def _choose() -> str:
-    view_args = request.view_args or {}
-    asked = request.endpoint and request.endpoint.startswith("consent_widget.") and view_args.get("lang")
-    chosen = _supported(asked or None) or _supported(request.args.get("lang"))
+def _choose(here: Visit) -> str:
+    chosen = None
+    view_args = request.view_args
+    if view_args and "lang" in view_args and (request.endpoint or "").startswith("consent_widget."):
+        chosen = _supported(view_args["lang"])
+    if chosen is None and here.environ.get("QUERY_STRING"):
+        chosen = _supported(request.args.get("lang"))
     if chosen:
         return chosen
-    here = visit()
     if here.host.locale_selector is not None:
         chosen = _supported(here.host.locale_selector())
         if chosen:
@@ -66,7 +77,13 @@ def _choose() -> str:
         if chosen:
             return chosen
     here.language_from_header = True
-    for tag, quality in request.accept_languages:
+    return _accepted(here.environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+
+
+@lru_cache(maxsize=256)  # browsers send few different ones
+def _accepted(header: str) -> str:
+    """The language that an Accept-Language header asks for."""
+    for tag, quality in parse_accept_header(header, LanguageAccept):
         chosen = _supported(tag)
         if chosen and quality > 0:
             return chosen

@@ -11,9 +11,10 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from ..core.consent import Decision
+from ..core.consent import Consent, Decision
+from ..core.notice import Version
 from .context import banner_context, common_context, critical_css, hidden_banner, own_path, page_nonce, render
 from .language import WORDS, current_language
 from .visit import Visit, visit
@@ -30,41 +31,50 @@ def _asks(here: Visit) -> bool:
 def consent_head() -> Markup:
     """The script tag for the head: the whole script for the undecided, a small one for the others."""
     here = visit()
-    if here.shared:
-        return _script_tag(here, "loader.js", {"data-shared": True})
-    consent = here.consent()
-    known: dict[str, str | bool] = {
-        "data-state": state_text(
-            (name, one is Decision.GRANTED)
-            for name, one in consent.decisions.items()
-            if one is not Decision.UNDECIDED
-        )
-    }
-    if consent.signal:
-        known["data-signal"] = consent.signal
-    return _script_tag(here, "consent.js" if _asks(here) else "loader.js", known)
-
-
-def _script_tag(here: Visit, name: str, known: dict[str, str | bool]) -> Markup:
-    mount = here.mount
-    urls = here.host.asset_urls
+    consent = None if here.shared else here.consent()
+    whole = consent is not None and _asks(here)
     version = here.schedule.in_force(here.now)
+    # Visitors are many, what they decided is one of few.
+    key = (
+        "script tag",
+        whole,
+        here.mount,
+        here.secure,
+        version and version.number,
+        consent and tuple(consent.decisions.items()),
+        consent and consent.signal,
+    )
+    start = here.host.kept(key, lambda: _script_tag(here, consent, version, whole=whole))
     nonce = page_nonce(here)
+    return Markup(f'{start} nonce="{escape(nonce)}"></script>' if nonce else f"{start}></script>")
+
+
+def _script_tag(here: Visit, consent: Consent | None, version: Version | None, *, whole: bool) -> str:
+    """The tag up to where a nonce may follow; ``consent`` None is a page for everybody."""
+    urls = here.host.asset_urls
     attributes: dict[str, str | bool] = {
         "async": True,
-        "src": mount + urls[name],
+        "src": here.mount + urls["consent.js" if whole else "loader.js"],
         "data-consent-widget": "script",
         "data-url": here.base,
         "data-cookie": here.mirror_name,
         "data-categories": here.host.optional,
     }
-    if name == "loader.js":
-        attributes["data-main"] = mount + urls["consent.js"]
+    if not whole:
+        attributes["data-main"] = here.mount + urls["consent.js"]
     if version:
         attributes["data-notice"] = str(version.number)
-    if nonce:
-        attributes["nonce"] = nonce
-    return Markup("<script{}></script>").format(_printed(attributes | known))
+    if consent is None:
+        attributes["data-shared"] = True
+    else:
+        attributes["data-state"] = state_text(
+            (name, one is Decision.GRANTED)
+            for name, one in consent.decisions.items()
+            if one is not Decision.UNDECIDED
+        )
+        if consent.signal:
+            attributes["data-signal"] = consent.signal
+    return f"<script{_printed(attributes)}"
 
 
 def consent_skip_link() -> Markup:
@@ -112,14 +122,14 @@ def consent_script(
     if _live(here, category):
         if src is not None:
             named["src"] = src
-        return Markup("<script{}>{}</script>").format(_printed(named), body)
+        return Markup(f"<script{_printed(named)}>{body}</script>")
     kind = named.pop("type", None)
     if kind:
         named["data-type"] = kind
     head: dict[str, str | bool] = {"type": "text/plain", "data-category": category}
     if src is not None:
         head["data-src"] = src
-    return Markup("<script{}>{}</script>").format(_printed(head | named), body)
+    return Markup(f"<script{_printed(head | named)}>{body}</script>")
 
 
 def consent_iframe(category: str, src: str, title: str, **attributes: str | bool | None) -> Markup:
@@ -131,7 +141,10 @@ def consent_iframe(category: str, src: str, title: str, **attributes: str | bool
     live = _live(here, category)
     language = current_language()
     context = common_context(here, language)
-    shown = show_categories((here.host.deployment.register[category],), WORDS[language])[0]
+    known = here.host.deployment.register[category]
+    shown = here.host.kept(
+        ("category", category, language), lambda: show_categories((known,), WORDS[language])[0]
+    )
     first, here.frame_printed = not here.frame_printed, True
     return render(
         "consent/frame.html",
@@ -174,9 +187,12 @@ def _attributes(given: Attributes) -> dict[str, str | bool]:
 
 
 def _printed(attributes: Mapping[str, str | bool]) -> Markup:
-    return Markup("").join(
-        Markup(" {}").format(name) if value is True else Markup(' {}="{}"').format(name, value)
-        for name, value in attributes.items()
+    # Not by Markup.format, in which a page view would spend more time than on the signature.
+    return Markup(
+        "".join(
+            f" {escape(name)}" if value is True else f' {escape(name)}="{escape(value)}"'
+            for name, value in attributes.items()
+        )
     )
 
 
@@ -184,18 +200,21 @@ def consent_settings_link() -> Markup:
     """The permanent link with which a choice is changed or withdrawn."""
     here = visit()
     t = WORDS[current_language()]
+    words = t("Cookie settings")  # Babel does not look into f-strings
     return Markup(
-        '<a class="consent-widget-settings" href="{}/preferences" data-consent="open-preferences"'
-        ' lang="{}">{}</a>'
-    ).format(here.base, t.language, t("Cookie settings"))
+        f'<a class="consent-widget-settings" href="{escape(here.base)}/preferences"'
+        f' data-consent="open-preferences" lang="{t.language}">{escape(words)}</a>'
+    )
 
 
 def consent_notice_link() -> Markup:
     """The link to the notice in force."""
     here = visit()
     t = WORDS[current_language()]
-    return Markup('<a class="consent-widget-notice-link" href="{}" hreflang="{}" lang="{}">{}</a>').format(
-        notice_path(here, t.language), t.language, t.language, t("Privacy policy")
+    words = t("Privacy policy")  # Babel does not look into f-strings
+    return Markup(
+        f'<a class="consent-widget-notice-link" href="{escape(notice_path(here, t.language))}"'
+        f' hreflang="{t.language}" lang="{t.language}">{escape(words)}</a>'
     )
 
 

@@ -78,6 +78,9 @@ class Visit:
     def __init__(self, host: Host, environ: Environ) -> None:
         self.host = host
         self.environ = environ
+        self.now: datetime = host.deployment.clock()
+        #: ``gpc`` where the browser sends ``Sec-GPC: 1``, exactly (GPC section 3.2), or None.
+        self.signal = _signal(environ.get("HTTP_SEC_GPC"))
         #: The answer depends on the visitor: it is private.
         self.consent_read = False
         #: The answer's language was chosen by Accept-Language.
@@ -96,16 +99,13 @@ class Visit:
         self._consent: Consent | None = None
 
     @cached_property
-    def now(self) -> datetime:
-        return self.host.deployment.clock()
+    def schedule(self) -> Schedule:
+        return self.host.deployment.schedule.at(self.now)
 
+    # Scheme and mount are read late: the host's ProxyFix may stand inside the gate.
     @property
     def secure(self) -> bool:
         return bool(self.environ.get("wsgi.url_scheme") == "https")
-
-    @cached_property
-    def schedule(self) -> Schedule:
-        return self.host.deployment.schedule.at(self.now)
 
     @cached_property
     def mount(self) -> str:
@@ -128,12 +128,6 @@ class Visit:
         return f"{self.cookie_name}_view"
 
     @cached_property
-    def signal(self) -> str | None:
-        """``gpc`` where the browser sends ``Sec-GPC: 1``, exactly (GPC section 3.2)."""
-        sent = self.environ.get("HTTP_SEC_GPC", "")
-        return "gpc" if any(value.strip() == "1" for value in sent.split(",")) else None
-
-    @cached_property
     def cookies(self) -> list[tuple[str, str]]:
         """All cookies of the request as sent, doubles included, values unparsed."""
         found = []
@@ -154,9 +148,10 @@ class Visit:
                     opened.append(choice)
         return most_restrictive(opened)
 
-    @cached_property
-    def lowered(self) -> tuple[str, ...]:
+    def _lowered(self) -> tuple[str, ...]:
         """Categories the readable mirror denies."""
+        if ":0" not in self.environ.get("HTTP_COOKIE", ""):
+            return ()
         name = self.mirror_name
         return tuple(
             entry[:-2]
@@ -172,6 +167,8 @@ class Visit:
         After the headers went out it is too late to say so: undecided, with a
         warning, unless the answer was private already.
         """
+        if self._consent is not None:
+            return self._consent
         if self.headers_sent and not (self.consent_read or self.declared_private):
             logger.warning(
                 "The consent was read after the headers of %s were sent; it counts as undecided. "
@@ -180,34 +177,38 @@ class Visit:
             )
             return nothing_decided(self.host.deployment.register)
         self.consent_read = True
-        if self._consent is None:
-            self._consent = self._weigh(self.presented)
+        self._consent = self._weigh(self.presented, lowered=self._lowered())
         return self._consent
 
     def correct(self, choice: Choice | None) -> Consent:
         """Let ``choice`` hold from here on: the record knows better than the cookie."""
         self.consent_read = True
         self.__dict__["presented"] = choice
-        self.__dict__["lowered"] = ()
-        self._consent = self._weigh(choice)
+        self._consent = self._weigh(choice, lowered=())
         return self._consent
 
-    def _weigh(self, choice: Choice | None) -> Consent:
+    def _weigh(self, choice: Choice | None, *, lowered: tuple[str, ...]) -> Consent:
         return holds(
             choice,
             register=self.host.deployment.register,
             schedule=self.schedule,
             now=self.now,
             signal=self.signal,
-            lowered=self.lowered if choice is not None else (),
+            lowered=lowered,
         )
+
+
+def _signal(sent: str | None) -> str | None:
+    if sent is None:
+        return None
+    return "gpc" if any(value.strip() == "1" for value in sent.split(",")) else None
 
 
 def visit() -> Visit:
     """The visit of the current request; made here where no gate was passed (test request contexts)."""
     environ = request.environ
-    here = host()
-    found = environ.get(here.key)
+    here: Host = current_app.extensions["consent_widget"].host
+    found: Visit | None = environ.get(here.key)
     if found is None:
         found = environ[here.key] = Visit(here, environ)
-    return cast(Visit, found)
+    return found

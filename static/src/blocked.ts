@@ -9,12 +9,16 @@ interface Policy {
   createScript(text: string): string;
 }
 
+interface Factory {
+  createPolicy(name: string, rules: Policy): Policy;
+}
+
 let policy: Policy | undefined;
 
+/** The policy, made when it is first needed: a host may allow its name only where something is blocked. */
 const trust = () => {
-  const rules: Policy = { createScriptURL: (url) => url, createScript: (text) => text };
-  const factory = (window as { trustedTypes?: { createPolicy(name: string, rules: Policy): Policy } }).trustedTypes;
-  policy ??= factory?.createPolicy("consent-widget", rules) ?? rules;
+  const factory = (window as { trustedTypes?: Factory }).trustedTypes ?? { createPolicy: (_, rules) => rules };
+  policy ??= factory.createPolicy("consent-widget", { createScriptURL: (url) => url, createScript: (text) => text });
   return policy;
 };
 
@@ -29,21 +33,26 @@ const run = (blocked: HTMLScriptElement) =>
     blocked.replaceWith(script);
     // A script made by a script is async unless told otherwise.
     script.async = false;
-    for (const { name, value } of blocked.attributes) if (!/^(type|src)$/.test(name)) script.setAttribute(name, value);
+    for (const { name, value } of blocked.attributes) {
+      if (/^(type|src)$/.test(name)) continue;
+      try {
+        script.setAttribute(name, value);
+      } catch {
+        // An inline handler, under Trusted Types.
+      }
+    }
     // The browser hides the attribute of an element in the page, but not the property.
     script.nonce = blocked.nonce as string;
     if (type) script.type = type;
-    script.onload = script.onerror = next;
+    for (const event of ["load", "error"]) script.addEventListener(event, next);
     if (src) script.src = trust().createScriptURL(src);
     else script.text = trust().createScript(blocked.text);
     if (script.async || !(src || type === "module")) next(0);
   });
 
-let isRunning = false;
+let earlier: Promise<unknown> = Promise.resolve();
 
 const runScripts = async () => {
-  if (isRunning) return;
-  isRunning = true;
   for (;;) {
     const waiting = [...root.querySelectorAll<HTMLScriptElement>('script[type="text/plain"][data-category]')].filter(
       isAllowed,
@@ -51,45 +60,43 @@ const runScripts = async () => {
     // Deferred scripts and modules come after the others, as they do in a page that is being parsed.
     const next = waiting.find((script) => !script.defer && !script.getAttribute("data-type")) ?? waiting[0];
     if (!next) break;
-    await run(next).catch(() => {});
+    await run(next);
   }
-  isRunning = false;
 };
 
-const FRAME = ".consent-widget-frame";
+/** The element that holds a frame together with its placeholder. */
+const around = (frame: Element) => frame.closest('[data-consent-widget="frame"]');
 
 const block = async (frame: HTMLIFrameElement) => {
   const src = frame.getAttribute("src");
   if (src) {
-    // Taking the address away leaves the document in the frame; only a new frame is empty.
+    // Taking the address away leaves the document in the frame; only a new frame is empty. It is seen as one that was added.
     const empty = frame.cloneNode() as HTMLIFrameElement;
     empty.removeAttribute("src");
     empty.setAttribute("data-src", src);
     frame.replaceWith(empty);
-    // The new frame is seen as one that was added.
-  } else if (!frame.closest(FRAME)) {
+  } else if (!around(frame)) {
     const words = await preferences();
     const template = words.querySelector<HTMLTemplateElement>(
       `template[data-category="${frame.getAttribute("data-category")}"]`,
     );
-    if (!template || isAllowed(frame) || frame.closest(FRAME)) return;
-    const place = create("div");
-    place.className = "consent-widget consent-widget-frame";
+    const place = template?.content.firstElementChild?.cloneNode(true) as Element;
+    if (!template || isAllowed(frame) || around(frame)) return;
     frame.replaceWith(place);
-    place.append(template.content.cloneNode(true), frame);
+    place.append(frame);
   }
 };
 
 /** Brings every script and frame in line with the state. */
 export const apply = () => {
-  runScripts();
+  earlier = earlier.then(runScripts).catch(() => {});
   for (const frame of root.querySelectorAll<HTMLIFrameElement>("iframe[data-category]")) {
     const src = frame.getAttribute("data-src");
     if (!isAllowed(frame)) block(frame).catch(() => {});
     else if (src && !frame.src) {
-      frame.closest(FRAME)?.replaceWith(frame);
-      // `javascript:` would run in this page.
-      if (new URL(src, location.href).protocol !== "javascript:") frame.src = src;
+      around(frame)?.replaceWith(frame);
+      // An address of another kind, such as `javascript:`, could run in this page.
+      if (new URL(src, location.href).protocol.match("http")) frame.src = src;
     }
   }
 };

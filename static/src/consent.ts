@@ -6,21 +6,20 @@ import { banner, land, mirror, setBanner } from "./parts";
 import { open } from "./preferences";
 import { refresh, save } from "./save";
 
-/** Learns what this page cannot know. A denial by signal has no cookie, and a page from a shared cache no state. */
+/** Learns what a page out of a shared cache never knew, and what one out of the history may have missed. */
 const catchUp = () => {
-  const { state = "", signal, shared } = settings();
-  const seen = mirror();
-  if (seen !== state && (seen || !signal)) refresh().catch(apply);
-  else if (shared === "" && !seen && !(navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl)
-    setBanner(true);
+  if (mirror()) refresh().catch(apply);
+  else if (!(navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl) setBanner(true);
 };
+
+const { started, shared } = settings();
 
 // The loader has told so already.
 const isFirst = !window.consentWidget?.granted;
 
 // A second copy of the tag starts nothing.
-if (!settings().started) {
-  script.dataset.started = "1";
+if (started !== "") {
+  script.dataset.started = "";
   window.consentWidget = {
     granted,
     state,
@@ -33,7 +32,7 @@ if (!settings().started) {
   addEventListener("click", (event) => {
     const link = (event.target as Element).closest<HTMLElement>("[data-consent]");
     const action = link?.getAttribute("data-consent");
-    if (!action || event.ctrlKey || event.metaKey) return;
+    if (!action || event.ctrlKey) return;
     event.preventDefault();
     if (action === "open-preferences") open(link);
     // Where no banner can tell of the failure, the preferences do.
@@ -42,32 +41,25 @@ if (!settings().started) {
 
   addEventListener("submit", (event) => {
     const button = event.submitter as HTMLButtonElement;
-    const place = button?.closest<HTMLElement>('form[data-consent-widget],dialog[data-consent-widget="preferences"]');
+    const place = button?.closest<HTMLElement>("[data-consent-widget]:not(section)");
     if (!place || button.name !== "action") return;
     event.preventDefault();
-    const data = new FormData(event.target as HTMLFormElement);
-    const frame = place.parentElement?.querySelector<HTMLElement>(":scope>iframe");
+    const data = new FormData(button.form as HTMLFormElement);
+    const frame = place.querySelector("iframe");
     save(
-      {
-        action: button.value,
-        categories: data.getAll("category") as string[],
-        notice: +(data.get("notice") as string),
-      },
+      { action: button.value, categories: data.getAll("category"), notice: +(data.get("notice") as string) },
       place,
       button,
-    ).then(
-      () => frame && land(frame),
-      () => {},
-    );
+    )
+      .then(() => frame && land(frame))
+      .catch(() => {});
   });
 
-  addEventListener("pageshow", (event) => {
-    if (event.persisted) catchUp();
-  });
+  addEventListener("pageshow", (event) => event.persisted && catchUp());
 
   if (isFirst) emit("ready", []);
   const start = () => {
-    catchUp();
+    if (shared === "") catchUp();
     watch(apply);
   };
   // Scripts are revived in the order of the document, so all of it must be there.

@@ -5,7 +5,8 @@ import { own } from "./page";
 /** Expires each cookie that one of `globs` (separated by spaces) names: on every path down to this page, for every parent domain. */
 export const removeCookies = (globs: string) => {
   const names = globs
-    .replace(/[^\w ]/g, (sign) => ({ "*": "[^=]*", "?": "." })[sign] ?? `\\${sign}`)
+    .replace(/[^\w ]/g, "\\$&")
+    .replaceAll("\\*", "[^;=]*")
     .replaceAll(" ", "|");
   const domains = location.hostname.split(".").map((_, i, parts) => `;domain=${parts.slice(i).join(".")}`);
   const paths = location.pathname.split("/").map((_, i, parts) => parts.slice(0, i + 1).join("/"));

@@ -5,10 +5,7 @@ import { type Api, emit, find, granted, onChange, settings, state, watch } from 
 let isLoaded: boolean;
 
 // A module import is no Trusted Types sink, and it inherits the nonce of this script.
-const load = () =>
-  import(settings().main).finally(() => {
-    isLoaded = true;
-  });
+const load = () => import(settings().main).finally(() => (isLoaded = true));
 
 // A second copy of the tag starts nothing.
 if (!window.consentWidget?.granted) {
@@ -27,10 +24,7 @@ if (!window.consentWidget?.granted) {
     load().finally(() => link.click());
   });
 
-  addEventListener("pageshow", (event) => {
-    if (event.persisted) load();
-  });
-
+  // A page out of the history may have missed a choice; the whole script asks.
   emit("ready", []);
 
   // A page out of a shared cache knows no state: the whole script asks for it.

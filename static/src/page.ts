@@ -35,25 +35,21 @@ interface Settings {
   url: string;
   cookie: string;
   categories: string;
-  main: string;
   state?: string;
+  /** Where the whole script is, for the loader. */
+  main: string;
   notice?: string;
   signal?: string;
   /** There, if empty, in a page from a shared cache. */
   shared?: string;
-  /** Set by the whole script when it starts. */
+  /** There, if empty, once the whole script has started. */
   started?: string;
 }
 
 /** The settings as they stand now. Own properties alone: a polluted Object.prototype shines through a dataset. */
 export const settings = () => ({ __proto__: null, ...script.dataset }) as unknown as Settings;
 
-export const state = () => {
-  const { categories, state = "", cookie } = settings();
-  const decisions = { __proto__: null } as unknown as Decisions;
-  for (const category of categories.split(" ")) decisions[category] = decide(category, state, cookie, own("cookie"));
-  return decisions;
-};
+export const state = () => decide(settings(), own("cookie"));
 
 export const granted = (category: string | null) => state()[category as string] === "granted";
 
@@ -73,6 +69,6 @@ export const onChange = (listener: (detail: Detail) => void) => {
 
 /** Calls `look` now and whenever nodes come in later. */
 export const watch = (look: () => void) => {
-  new MutationObserver(look).observe(root, { childList: true, subtree: true });
+  new MutationObserver(look).observe(root, { subtree: true, childList: true });
   look();
 };

@@ -2,7 +2,10 @@
 
 import { find, own, settings } from "./page";
 
-export const banner = () => find(".consent-widget-banner");
+export const part = (name: string | null) => find<HTMLDialogElement>(`[data-consent-widget="${name}"]`);
+
+/** The section around the banner's form: it keeps the form's room in the page. */
+export const banner = () => part("banner")?.parentElement;
 
 /** Shows or hides the banner; true if that changed it. */
 export const setBanner = (isShown: boolean) => {
@@ -14,20 +17,16 @@ export const setBanner = (isShown: boolean) => {
   return true;
 };
 
-export const part = (name: string | null) => find<HTMLDialogElement>(`[data-consent-widget="${name}"]`);
-
 export const append = (node: Node) => own("body").append(node);
 
 export const create = <K extends keyof HTMLElementTagNameMap>(tag: K) =>
-  Document.prototype.createElement.call(document, tag) as HTMLElementTagNameMap[K];
-
-export const isDialog = (place?: HTMLElement | null): place is HTMLDialogElement => place?.localName === "dialog";
+  own("createElement").call(document, tag) as HTMLElementTagNameMap[K];
 
 /** Gives the focus to where the visitor came from or, where that is gone, to the content. */
 export const land = (opener?: HTMLElement | null) => {
   opener?.focus();
   const content = find("main,h1");
-  if (!content || opener?.matches(":focus")) return;
+  if (!content || opener === own("activeElement")) return;
   content.tabIndex = -1;
   content.focus({ preventScroll: true });
 };

@@ -3,7 +3,7 @@
 import { root, settings } from "./page";
 import { append, create, land, part } from "./parts";
 
-let known: HTMLElement | null;
+let known: Promise<HTMLDialogElement> | undefined;
 
 const url = () => `${settings().url}/preferences`;
 
@@ -17,10 +17,7 @@ const fetchDialog = async () => {
     request.onloadend = done;
     request.send();
   });
-  const section: HTMLElement = Document.prototype.querySelector.call(
-    request.response,
-    '[data-consent-widget="preferences"]',
-  ) as HTMLElement;
+  const section: HTMLElement = request.response.querySelector('[data-consent-widget="preferences"]');
   const dialog = create("dialog");
   for (const { name, value } of section.attributes) dialog.setAttribute(name, value);
   dialog.append(...section.childNodes);
@@ -36,29 +33,33 @@ const fetchDialog = async () => {
       );
     }),
   );
-  known = dialog;
   return dialog;
 };
 
 /** The preferences of this page or, from when they are first needed, of the server. */
-export const preferences = async () => part("preferences") ?? known ?? fetchDialog();
+export const preferences = async (): Promise<HTMLElement> => {
+  const present = part("preferences");
+  if (present) return present;
+  known ??= fetchDialog();
+  return known;
+};
 
 /** Shows the preferences: those of this page, else as a dialog, else as a page of their own. */
 export const open = async (opener?: HTMLElement | null) => {
   try {
-    const dialog = part("preferences") ?? (await fetchDialog());
-    if (!part("preferences")) {
-      (dialog.querySelector("[hidden]") as HTMLElement).hidden = false;
-      dialog.onclose = () => {
-        // A save that failed has opened it again.
-        if (dialog.open) return;
-        dialog.remove();
-        land(opener);
-      };
-      append(dialog);
-      dialog.showModal();
-    }
-    dialog.querySelector("input")?.focus();
+    known = part("preferences") ? known : fetchDialog();
+    const dialog = await known;
+    const present = part("preferences");
+    if (present || !dialog) return present?.querySelector("input")?.focus();
+    (dialog.querySelector("[hidden]") as HTMLElement).hidden = false;
+    dialog.onclose = () => {
+      // A save that failed has opened it again.
+      if (dialog.open) return;
+      dialog.remove();
+      land(opener);
+    };
+    append(dialog);
+    dialog.showModal();
   } catch {
     location.assign(url());
   }

@@ -4,7 +4,7 @@ import { apply } from "./blocked";
 import { removeCookies } from "./cookies";
 import type { Decisions } from "./decisions";
 import { emit, script, settings, state } from "./page";
-import { append, banner, isDialog, mirror, part, setBanner } from "./parts";
+import { append, banner, mirror, part, setBanner } from "./parts";
 import { preferences } from "./preferences";
 
 interface Answer {
@@ -15,18 +15,20 @@ interface Answer {
 
 export interface Choice {
   action: string;
-  categories?: string[] | undefined;
+  categories?: FormDataEntryValue[];
   /** Which version was shown, where the form says so. */
   notice?: number;
 }
 
+// Not asked again at a save: the mirror has changed by the time the answer is here.
+let before = state();
+
 /** Takes what the server answers as the truth until the page goes. */
 const adopt = async (request: Promise<Response>, isSaved?: boolean) => {
   const response = await request;
-  if (!response.ok) throw new Error(`${response.status}`);
+  if (!response.ok) throw response;
   const answer: Answer = await response.json();
   const given = { __proto__: null, ...answer.categories } as unknown as Decisions;
-  const before = state();
   const categories = Object.keys(before);
   script.dataset.state = categories
     .map((name) => `${name}:${["denied", "granted"].indexOf(given[name] as string)}`)
@@ -34,6 +36,7 @@ const adopt = async (request: Promise<Response>, isSaved?: boolean) => {
   const after = state();
   const changed = categories.filter((name) => before[name] !== after[name]);
   const withdrawn = changed.filter((name) => before[name] === "granted");
+  before = after;
   setBanner(!(answer.decided || answer.signal));
   apply();
   if (isSaved) emit("decided", changed);
@@ -56,29 +59,28 @@ const adopt = async (request: Promise<Response>, isSaved?: boolean) => {
   return after;
 };
 
-/** Asks the server where this page cannot know: out of a shared cache, or back from the history. */
+/** Asks the server what this page cannot know. */
 export const refresh = () => adopt(fetch(`${settings().url}/state`));
 
 let earlier: Promise<unknown> = Promise.resolve();
 
 /** Records a choice. The banner, and `place` if it is the dialog, go at once and come back with a message if the save fails. */
 export const save = (choice: Choice, place?: HTMLElement | null, button?: HTMLElement | null) => {
-  const status = part("status");
-  if (status) status.textContent = "";
   const hadBanner = choice.action !== "add" && setBanner(false);
-  if (isDialog(place)) place.close();
+  const dialog = place as HTMLDialogElement | null;
+  dialog?.close?.();
   const result = earlier.then(() => {
     const { url, notice } = settings();
     const body = JSON.stringify({ ...choice, notice: choice.notice || +(notice as string) });
-    const headers = { Accept: "application/json", "Content-Type": "application/json" };
+    const headers = { "Content-Type": "application/json" };
     // `keepalive`: the choice arrives even if the visitor leaves the page at once.
     return adopt(fetch(`${url}/preferences`, { method: "POST", headers, body, keepalive: true }), true);
   });
   earlier = result.catch(() => {
     if (hadBanner) setBanner(true);
-    if (isDialog(place)) {
-      append(place);
-      place.showModal();
+    if (dialog?.close) {
+      append(dialog);
+      dialog.showModal();
     }
     const alert = (place ?? banner())?.querySelector("[role=alert]");
     if (alert) alert.textContent = alert.getAttribute("data-failed");
