@@ -1,0 +1,41 @@
+"""`python -m benchmarks`: prints one table, writes results.json; exit status 1 where a limit is missed."""
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.browser.chromium import ChromiumMissing
+
+from .browser import measure_browser
+from .figures import table, write_results
+from .serve import serving
+from .server import measure_server
+from .site import Kind, make_site
+from .sizes import measure_sizes
+
+_RESULTS = Path(__file__).parent / "results.json"
+
+
+def main() -> int:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        sites = {kind: make_site(kind, folder / kind.name.lower()) for kind in Kind}
+        figures = measure_sizes(sites)
+        figures += measure_server(sites[Kind.NO_NONCE], make_site(Kind.BARE, folder / "printed"))
+        served = folder / "served"
+        served.mkdir()
+        try:
+            with serving(served) as addresses:
+                figures += measure_browser(addresses)
+        except ChromiumMissing as error:
+            print(f"bench: {error}", file=sys.stderr)
+            return 1
+    write_results(figures, _RESULTS)
+    print(table(figures))
+    missed = sum(not one.ok for one in figures)
+    print(f"\n{len(figures) - missed} of {len(figures)} within their limits; also in {_RESULTS}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
