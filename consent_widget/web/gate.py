@@ -15,7 +15,6 @@ from urllib.parse import quote
 from flask import current_app, has_request_context, request
 from werkzeug.http import parse_date, parse_list_header, parse_set_header
 
-from .origin import safe_path
 from .visit import SAVED, Environ, Host, Visit
 
 logger = logging.getLogger("consent_widget.gate")
@@ -177,8 +176,10 @@ def _after_save(visit: Visit) -> str | None:
     if len(rest) == len(environ["QUERY_STRING"]) or environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
         return None
     environ["QUERY_STRING"] = rest
-    if visit.presented is None:
+    if not visit.cookies:
         visit.no_cookie = True
         return None
-    path = (environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")).encode("latin-1")
-    return safe_path(quote(path, safe="/:@!$&'()*+,;=~") + (f"?{rest}" if rest else ""))
+    # Relative to the address the browser knows: the host's ProxyFix, which knows scheme and prefix, may
+    # stand inside the gate. One segment without a slash leads to no other host.
+    segment = environ.get("PATH_INFO", "").rpartition("/")[2].encode("latin-1")
+    return "./" + quote(segment, safe=":@!$&'()*+,;=~") + (f"?{rest}" if rest else "")
