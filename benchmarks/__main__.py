@@ -1,5 +1,6 @@
 """`python -m benchmarks`: prints one table, writes results.json; exit status 1 where a limit is missed."""
 
+import os
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +33,9 @@ def main() -> int:
             return 1
     write_results(figures, _RESULTS)
     print(table(figures))
+    busy, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if busy > cores:
+        print(f"\nThe machine is busy (load {busy:.1f} on {cores} cores): times are worth little.")
     missed = sum(not one.ok for one in figures)
     print(f"\n{len(figures) - missed} of {len(figures)} within their limits; also in {_RESULTS}")
     return 1 if missed else 0

@@ -1,12 +1,13 @@
 // Runs in each measured page before anything else. Without the widget the same watching is done, so it costs both alike.
 (() => {
-  const seen = { shift: 0, tasks: 0, largest: null, banner: [], script: 0, gone: null };
+  const seen = { shift: 0, moved: [], tasks: 0, largest: null, banner: [], script: 0, gone: null };
   window.benchmark = seen;
 
   const watch = (type, note) =>
     new PerformanceObserver((list) => list.getEntries().forEach(note)).observe({ type, buffered: true });
   watch("layout-shift", (entry) => {
     seen.shift += entry.value;
+    for (const { node } of entry.sources) seen.moved.push(node?.className || node?.nodeName || "a node that is gone");
   });
   watch("longtask", () => {
     seen.tasks += 1;

@@ -13,7 +13,7 @@ from flask.cli import AppGroup
 from .core.errors import ConsentWidgetError, NoticeError
 from .services.deployment import Deployment
 from .services.notice import import_notices, list_versions
-from .services.setup import check_key_change, check_schema, problems, upgrade_database
+from .services.setup import check_key_change, check_schema, upgrade_database
 
 commands = AppGroup("consent", help="Privacy notices and cookie consent.")
 
@@ -114,7 +114,7 @@ def check(as_json: bool) -> None:
     """Look for what would keep the site from working: settings, keys, schema, notice, mail."""
     deployment = _deployment()
     now = deployment.clock()
-    wrong = problems(deployment, now=now)
+    wrong = current_app.extensions["consent_widget"].problems()
     warnings = []
     if not wrong:
         changed = check_key_change(deployment.database, deployment.fingerprints, now=now)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
+from re import compile as compile_pattern
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -20,6 +21,8 @@ from .core.errors import SettingError
 from .core.notice import ChangeClass
 
 PREFIX = "CONSENT_WIDGET_"
+
+_PATH = compile_pattern(r"[A-Za-z0-9/._~-]+")
 
 _DEFAULTS = Path(__file__).with_name("categories.toml")
 
@@ -124,12 +127,7 @@ def _seconds(key: str, value: Any) -> int:
 
 def _url_prefix(key: str, value: Any) -> str:
     text = _text(key, value)
-    if (
-        not text.startswith("/")
-        or text.startswith("//")
-        or text.endswith("/")
-        or any(c in text for c in "<>?#\\ ")
-    ):
+    if not text.startswith("/") or text.startswith("//") or text.endswith("/") or not _PATH.fullmatch(text):
         raise SettingError(
             key, f"must start with one slash and not end with one, like /privacy, not {value!r}."
         )

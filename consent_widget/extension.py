@@ -52,7 +52,7 @@ class ConsentWidget:
         staff_loader, staff_directory, mailer: for the staff pages.
 
     Raises:
-        StartupError: a setting, the register or a key cannot be used; the
+        StartupError: an option, a setting, the register or a key cannot be used; the
             message names it and the cure.
     """
 
@@ -70,7 +70,16 @@ class ConsentWidget:
         clock: Callable[[], datetime] | None = None,
         **settings: Any,
     ) -> None:
-        self._categories = tuple(categories)
+        self._categories = _checked_categories(categories)
+        for name, value in (
+            ("clock", clock),
+            ("csp_nonce", csp_nonce),
+            ("locale_selector", locale_selector),
+            ("staff_directory", staff_directory),
+            ("staff_loader", staff_loader),
+        ):
+            if value is not None and not callable(value):
+                raise SettingError(f"ConsentWidget({name}=...)", f"must be callable, not {value!r}.")
         self._engine = engine
         self._locale_selector = locale_selector
         self._csp_nonce = csp_nonce
@@ -127,11 +136,14 @@ class ConsentWidget:
         elif not keys[0]:
             logger.warning("SECRET_KEY is not set: choices are forgotten when this process ends.")
             keys[0] = secrets.token_hex(32)
-        own = own_cookies(
-            settings,
-            session=app.config["SESSION_COOKIE_NAME"],
-            remember=app.config.get("REMEMBER_COOKIE_NAME", "remember_token"),
-        )
+        session = app.config["SESSION_COOKIE_NAME"]
+        remember = app.config.get("REMEMBER_COOKIE_NAME", "remember_token")
+        if {session, remember} & {settings.cookie_name, f"{settings.cookie_name}_view"}:
+            raise SettingError(
+                f"{PREFIX}COOKIE_NAME",
+                f"{settings.cookie_name!r} is the name of a cookie of the host; take another.",
+            )
+        own = own_cookies(settings, session=session, remember=remember)
         database = Database(self._engine if self._engine is not None else _own_engine(app, settings))
         return Deployment(
             settings=settings,
@@ -198,7 +210,19 @@ class Installed:
 
     def problems(self) -> list[str]:
         """What keeps the app from serving, in words without secrets."""
+        try:
+            self._check_layout()
+        except SettingError as error:
+            return [str(error)]
         return problems(self.deployment, now=self.deployment.clock())
+
+
+def _checked_categories(given: Iterable[Category]) -> tuple[Category, ...]:
+    categories = tuple(given)
+    for one in categories:
+        if not isinstance(one, Category):
+            raise SettingError("ConsentWidget(categories=...)", f"must be Category objects, not {one!r}.")
+    return categories
 
 
 def _own_engine(app: Flask, settings: Settings) -> Engine:

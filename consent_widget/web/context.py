@@ -34,6 +34,7 @@ def common_context(here: Visit, language: str) -> dict[str, Any]:
         "assets": {name: mount + url for name, url in here.host.asset_urls.items()},
         "urls": {
             "preferences": f"{here.base}/preferences",
+            "settings": settings_path(here, language),
             "notice": notice_path(here, language),
             "home": f"{mount}/",
         },
@@ -45,6 +46,12 @@ def page_nonce(here: Visit) -> str | None:
     if here.shared or here.host.csp_nonce is None:
         return None
     return here.host.csp_nonce() or None
+
+
+def settings_path(here: Visit, language: str) -> str:
+    """The preferences in ``language``, which the address must say where the browser's header would not."""
+    path = f"{here.base}/preferences"
+    return path if here.language_from_header else f"{path}?lang={language}"
 
 
 def critical_css(here: Visit, nonce: str | None) -> Markup | None:
@@ -77,7 +84,7 @@ def banner_context(here: Visit, language: str, consent: Consent | None) -> dict[
 def hidden_banner(here: Visit, language: str) -> Markup:
     """The banner in everybody's HTML."""
     version = here.schedule.in_force(here.now)
-    key = ("hidden banner", language, version and version.number, here.mount)
+    key = ("hidden banner", language, here.language_from_header, version and version.number, here.mount)
     return here.host.kept(key, lambda: render("consent/banner.html", banner_context(here, language, None)))
 
 
@@ -94,15 +101,18 @@ def own_path() -> str:
 
 
 def neutral_wording(here: Visit, language: str) -> str:
-    """The banner and the preferences as an undecided visitor reads them: what a record points to."""
-    version = here.schedule.in_force(here.now)
+    """The banner and the preferences as an undecided visitor reads them: what a record points to.
+
+    Without the notice version, which the record names by itself.
+    """
 
     def written() -> str:
-        context = banner_context(here, language, None) | {"hidden": False, "nonce": None}
-        context |= preferences_context(here, language, None)
+        context = banner_context(here, language, None) | preferences_context(here, language, None)
+        context |= {"hidden": False, "nonce": None, "notice": None}
+        context["urls"] |= {"settings": context["urls"]["preferences"]}
         return render("consent/banner.html", context) + render("consent/_preferences.html", context)
 
-    return here.host.kept(("wording", language, version and version.number, here.mount), written)
+    return here.host.kept(("wording", language, here.mount, here.secure), written)
 
 
 def preferences_context(here: Visit, language: str, consent: Consent | None) -> dict[str, Any]:

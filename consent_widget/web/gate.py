@@ -61,7 +61,9 @@ class Gate:
         return headers
 
     def _may_pass(self, visit: Visit, set_cookie: str) -> bool:
-        name = set_cookie.partition(";")[0].partition("=")[0].strip()
+        pair = set_cookie.partition(";")[0]
+        # A pair without = is a cookie without a name, whatever its value resembles.
+        name = pair.partition("=")[0].strip(" \t") if "=" in pair else ""
         if _deletes(set_cookie):
             return True
         category = visit.host.deployment.register.category_of(name)
@@ -94,25 +96,30 @@ def _ungated() -> bool:
     return hasattr(current_app.view_functions.get(request.endpoint or ""), UNGATED)
 
 
+#: As frameworks write it; what browsers could read in another way, or not at all, makes no deletion.
 _MAX_AGE = compile_pattern(r"-?[0-9]+")
-#: As frameworks write it; what browsers could read in another way, or not at all, is no deletion.
 _DATE = compile_pattern(
-    r"[A-Za-z]{3,9}, [0-9]{2}[ -][A-Za-z]{3}[ -][0-9]{2,4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
+    r"[A-Za-z]{3,9}, [0-9]{2}[ -][A-Za-z]{3}[ -](?:19[7-9][0-9]|[2-9][0-9]{3}|[7-9][0-9])"
+    r" [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
 )
 
 
 def _deletes(set_cookie: str) -> bool:
     """Whether a Set-Cookie removes its cookie (RFC 6265 sections 5.2 and 5.3).
 
-    Max-Age goes before Expires, the last of several before the others, and
-    what cannot be read does not count.
+    Max-Age goes before Expires, the last of several before the others. One that
+    cannot be read counts as a cookie that is stored: browsers differ there.
     """
     max_age = expires = None
     for attribute in set_cookie.split(";")[1:]:
         name, _, value = (part.strip(" \t") for part in attribute.partition("="))
-        if name.lower() == "max-age" and _MAX_AGE.fullmatch(value):
+        if name.lower() == "max-age":
+            if not _MAX_AGE.fullmatch(value):
+                return False
             max_age = value
-        elif name.lower() == "expires" and _DATE.fullmatch(value):
+        elif name.lower() == "expires":
+            if not _DATE.fullmatch(value):
+                return False
             expires = parse_date(value)
     if max_age is not None:
         return max_age.startswith("-") or not max_age.strip("0")

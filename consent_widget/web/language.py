@@ -59,6 +59,13 @@ def current_language() -> str:
     return str(found)
 
 
+def answer_in(tag: object) -> None:
+    """From here on answer in the language of ``tag``, if it is one we speak."""
+    chosen = _supported(tag)
+    if chosen:
+        visit().environ["consent_widget.language"] = chosen
+
+
 def _choose(here: Visit) -> str:
     chosen = None
     view_args = request.view_args

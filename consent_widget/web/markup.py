@@ -15,7 +15,16 @@ from markupsafe import Markup, escape
 
 from ..core.consent import Consent, Decision
 from ..core.notice import Version
-from .context import banner_context, common_context, critical_css, hidden_banner, own_path, page_nonce, render
+from .context import (
+    banner_context,
+    common_context,
+    critical_css,
+    hidden_banner,
+    own_path,
+    page_nonce,
+    render,
+    settings_path,
+)
 from .language import WORDS, current_language
 from .visit import Visit, visit
 from .words import notice_path, show_categories, state_text, unused_cookies
@@ -202,7 +211,7 @@ def consent_settings_link() -> Markup:
     t = WORDS[current_language()]
     words = t("Cookie settings")  # Babel does not look into f-strings
     return Markup(
-        f'<a class="consent-widget-settings" href="{escape(here.base)}/preferences"'
+        f'<a class="consent-widget-settings" href="{escape(settings_path(here, t.language))}"'
         f' data-consent="open-preferences" lang="{t.language}">{escape(words)}</a>'
     )
 

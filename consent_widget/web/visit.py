@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 #: Versions times languages times mount points; a stranger may invent mount points.
 _MOST_KEPT = 200
+_NOT_KEPT = object()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +51,13 @@ class Host:
 
     def kept(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
         """What ``make`` gave for ``key`` before, or gives now. Few keys are expected; many are forgotten."""
-        if key not in self.cache:
+        found = self.cache.get(key, _NOT_KEPT)
+        if found is _NOT_KEPT:
+            found = make()
             if len(self.cache) >= _MOST_KEPT:
                 self.cache.clear()
-            self.cache[key] = make()
-        return cast(T, self.cache[key])
+            self.cache[key] = found
+        return cast(T, found)
 
     @cached_property
     def key(self) -> str:
@@ -79,7 +82,7 @@ class Visit:
         self.host = host
         self.environ = environ
         self.now: datetime = host.deployment.clock()
-        #: ``gpc`` where the browser sends ``Sec-GPC: 1``, exactly (GPC section 3.2), or None.
+        #: ``gpc`` where the browser sends a header ``Sec-GPC: 1``, exactly (GPC section 3.2), or None.
         self.signal = _signal(environ.get("HTTP_SEC_GPC"))
         #: The answer depends on the visitor: it is private.
         self.consent_read = False
@@ -201,7 +204,8 @@ class Visit:
 def _signal(sent: str | None) -> str | None:
     if sent is None:
         return None
-    return "gpc" if any(value.strip() == "1" for value in sent.split(",")) else None
+    # A server joins several headers of the name by commas; one that says 1 is enough.
+    return "gpc" if any(value.strip(" \t") == "1" for value in sent.split(",")) else None
 
 
 def visit() -> Visit:

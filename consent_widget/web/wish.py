@@ -7,6 +7,7 @@ from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from ..core.consent import Action, Wish
+from .language import answer_in
 from .origin import safe_path, same_origin
 from .problems import Problem
 
@@ -31,7 +32,9 @@ def check_origin() -> None:
 def read_wish() -> tuple[Wish, str | None, bool]:
     """The wish, where to go afterwards, and whether to look if the cookie is kept.
 
-    The query string is ignored: a link must not be able to choose.
+    The query string is ignored: a link must not be able to choose. The field
+    ``lang`` is the language in which the visitor was asked; the answer and the
+    record keep to it.
 
     Raises:
         Problem: 400, 413 or 415.
@@ -43,18 +46,23 @@ def read_wish() -> tuple[Wish, str | None, bool]:
     kind = request.mimetype
     if request.is_json:
         data, target, verify = _json_body(), None, False
-        values = {name: data.get(name) for name in ("action", "notice")}
+        values = {name: data.get(name) for name in ("action", "notice", "lang")}
         categories = data.get("categories", [])
     elif kind in _FORMS or (not kind and not request.content_length):
         form = request.form
-        for name in ("action", "notice", "next", "verify"):
+        for name in ("action", "notice", "lang", "next", "verify"):
             if len(form.getlist(name)) > 1:
                 raise Problem(400, "repeated_field", f"The field {name} was sent more than once.", name)
-        values = {"action": form.get("action"), "notice": _number(form.get("notice"))}
+        values = {
+            "action": form.get("action"),
+            "notice": _number(form.get("notice")),
+            "lang": form.get("lang"),
+        }
         categories = form.getlist("category")
         target, verify = safe_path(form.get("next", "")), form.get("verify") == "1"
     else:
         raise Problem(415, "unsupported_type", "Send a form or JSON.")
+    answer_in(values["lang"])
     if not isinstance(categories, list) or not all(isinstance(one, str) for one in categories):
         raise Problem(400, "bad_value", "categories must be a list of names.", "categories")
     action, notice = values["action"], values["notice"]

@@ -47,7 +47,8 @@ const run = (blocked: HTMLScriptElement) =>
     for (const event of ["load", "error"]) script.addEventListener(event, next);
     if (src) script.src = trust().createScriptURL(src);
     else script.text = trust().createScript(blocked.text);
-    if (script.async || !(src || type === "module")) next(0);
+    // Only what is fetched tells when it is done.
+    if (script.async || !src) next(0);
   });
 
 let earlier: Promise<unknown> = Promise.resolve();

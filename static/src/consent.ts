@@ -2,7 +2,7 @@
 
 import { apply } from "./blocked";
 import { emit, granted, onChange, own, script, settings, state, watch } from "./page";
-import { banner, land, mirror, setBanner } from "./parts";
+import { land, mirror, setBanner } from "./parts";
 import { open } from "./preferences";
 import { refresh, save } from "./save";
 
@@ -12,19 +12,13 @@ const catchUp = () => {
   else if (!(navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl) setBanner(true);
 };
 
-const { started, shared } = settings();
-
-// The loader has told so already.
-const isFirst = !window.consentWidget?.granted;
-
 // A second copy of the tag starts nothing.
-if (started !== "") {
-  script.dataset.started = "";
+if (script.toggleAttribute("data-started")) {
   window.consentWidget = {
     granted,
     state,
     onChange,
-    open,
+    open: () => open(own("activeElement")),
     accept: (categories) => save(categories ? { action: "add", categories } : { action: "accept_all" }),
     reject: () => save({ action: "reject_all" }),
   };
@@ -32,11 +26,11 @@ if (started !== "") {
   addEventListener("click", (event) => {
     const link = (event.target as Element).closest<HTMLElement>("[data-consent]");
     const action = link?.getAttribute("data-consent");
-    if (!action || event.ctrlKey) return;
+    // With a key held, a new tab or window is what was asked for.
+    if (!action || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     if (action === "open-preferences") open(link);
-    // Where no banner can tell of the failure, the preferences do.
-    else save({ action: action.replace("-", "_") }, null, link).catch(() => void (banner() || open(link)));
+    else save({ action: action.replace("-", "_") }, null, link);
   });
 
   addEventListener("submit", (event) => {
@@ -57,9 +51,10 @@ if (started !== "") {
 
   addEventListener("pageshow", (event) => event.persisted && catchUp());
 
-  if (isFirst) emit("ready", []);
+  // The loader has told so already.
+  if (!script.hasAttribute("data-waiting")) emit("ready", []);
   const start = () => {
-    if (shared === "") catchUp();
+    if (settings().shared === "") catchUp();
     watch(apply);
   };
   // Scripts are revived in the order of the document, so all of it must be there.

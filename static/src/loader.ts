@@ -1,6 +1,6 @@
 // What a visitor who has decided gets: the state, and the whole script as soon as it is needed.
 
-import { type Api, emit, find, granted, onChange, settings, state, watch } from "./page";
+import { type Api, emit, find, granted, onChange, script, settings, state, watch } from "./page";
 
 let isLoaded: boolean;
 
@@ -8,7 +8,7 @@ let isLoaded: boolean;
 const load = () => import(settings().main).finally(() => (isLoaded = true));
 
 // A second copy of the tag starts nothing.
-if (!window.consentWidget?.granted) {
+if (script.toggleAttribute("data-waiting")) {
   const api = { granted, state, onChange } as Api;
   window.consentWidget = api;
   // The whole script puts its own interface in the place of this one.
@@ -18,7 +18,8 @@ if (!window.consentWidget?.granted) {
 
   addEventListener("click", (event) => {
     const link = (event.target as Element).closest<HTMLElement>("[data-consent]");
-    if (!link || isLoaded) return;
+    // With a key held, a new tab is what was asked for.
+    if (!link || isLoaded || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     // Where the script cannot be had, this second click is the browser's, and the link leads to the preferences page.
     load().finally(() => link.click());

@@ -42,8 +42,6 @@ interface Settings {
   signal?: string;
   /** There, if empty, in a page from a shared cache. */
   shared?: string;
-  /** There, if empty, once the whole script has started. */
-  started?: string;
 }
 
 /** The settings as they stand now. Own properties alone: a polluted Object.prototype shines through a dataset. */

@@ -46,11 +46,13 @@ export const preferences = async (): Promise<HTMLElement> => {
 
 /** Shows the preferences: those of this page, else as a dialog, else as a page of their own. */
 export const open = async (opener?: HTMLElement | null) => {
+  const present = part("preferences");
+  if (present) return present.querySelector("input")?.focus();
   try {
-    known = part("preferences") ? known : fetchDialog();
+    known = fetchDialog();
     const dialog = await known;
-    const present = part("preferences");
-    if (present || !dialog) return present?.querySelector("input")?.focus();
+    // A second click was faster.
+    if (part("preferences")) return;
     (dialog.querySelector("[hidden]") as HTMLElement).hidden = false;
     dialog.onclose = () => {
       // A save that failed has opened it again.

@@ -3,9 +3,9 @@
 import { apply } from "./blocked";
 import { removeCookies } from "./cookies";
 import type { Decisions } from "./decisions";
-import { emit, script, settings, state } from "./page";
+import { emit, root, script, settings, state } from "./page";
 import { append, banner, mirror, part, setBanner } from "./parts";
-import { preferences } from "./preferences";
+import { open, preferences } from "./preferences";
 
 interface Answer {
   decided: boolean;
@@ -28,10 +28,9 @@ const adopt = async (request: Promise<Response>, isSaved?: boolean) => {
   const response = await request;
   if (!response.ok) throw response;
   const answer: Answer = await response.json();
-  const given = { __proto__: null, ...answer.categories } as unknown as Decisions;
   const categories = Object.keys(before);
   script.dataset.state = categories
-    .map((name) => `${name}:${["denied", "granted"].indexOf(given[name] as string)}`)
+    .map((name) => `${name}:${["denied", "granted"].indexOf(answer.categories[name] as string)}`)
     .join(".");
   const after = state();
   const changed = categories.filter((name) => before[name] !== after[name]);
@@ -71,7 +70,9 @@ export const save = (choice: Choice, place?: HTMLElement | null, button?: HTMLEl
   dialog?.close?.();
   const result = earlier.then(() => {
     const { url, notice } = settings();
-    const body = JSON.stringify({ ...choice, notice: choice.notice || +(notice as string) });
+    // The record names the language in which the visitor was asked.
+    const lang = (place ?? root).closest<HTMLElement>("[lang]")?.lang;
+    const body = JSON.stringify({ ...choice, lang, notice: choice.notice || +(notice as string) });
     const headers = { "Content-Type": "application/json" };
     // `keepalive`: the choice arrives even if the visitor leaves the page at once.
     return adopt(fetch(`${url}/preferences`, { method: "POST", headers, body, keepalive: true }), true);
@@ -82,8 +83,10 @@ export const save = (choice: Choice, place?: HTMLElement | null, button?: HTMLEl
       append(dialog);
       dialog.showModal();
     }
-    const alert = (place ?? banner())?.querySelector("[role=alert]");
+    const alert = (place ?? (hadBanner ? banner() : null))?.querySelector("[role=alert]");
     if (alert) alert.textContent = alert.getAttribute("data-failed");
+    // Where nothing can tell of the failure, the preferences do.
+    else if (button) open(button);
     button?.focus();
   });
   return result;

@@ -1,35 +1,15 @@
 """Every page and state of ours: without a finding of axe's, by keyboard alone, with names and live messages."""
 
-from typing import Any
-
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from tests import factories
+from tests.browser.axe import findings
 from tests.browser.conftest import Arrive
 from tests.browser.host import MakeApp, broken_record, make_host, with_signal
 from tests.browser.visitor import DIALOG, PREFERENCES, SETTINGS, STATUS, Visitor, is_save
 
-#: WCAG 2.0 to 2.2, A and AA. What third parties show in their frames is theirs.
-_OPTIONS: dict[str, Any] = {
-    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
-    "resultTypes": ["violations"],
-    "iframes": False,
-}
-
 both_languages = pytest.mark.parametrize("lang", ["vi", "en"])
-
-
-def _findings(page: Page) -> list[str]:
-    """What axe finds in the page as it is now, in light and in dark colours."""
-    found = []
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        for violation in Axe().run(page, options=_OPTIONS).response["violations"]:
-            places = [node["target"] for node in violation["nodes"]]
-            found.append(f"{scheme}: {violation['id']}: {violation['help']} {places}")
-    return found
 
 
 @both_languages
@@ -37,7 +17,7 @@ def test_page_with_the_banner(arrive: Arrive, lang: str) -> None:
     visitor = arrive(lang=lang)
     expect(visitor.banner).to_be_visible()
 
-    assert _findings(visitor.page) == []
+    assert findings(visitor.page) == []
 
 
 @both_languages
@@ -47,7 +27,7 @@ def test_banner_that_failed_to_save(arrive: Arrive, lang: str) -> None:
         visitor.button("accept_all").click()
     expect(visitor.banner.get_by_role("alert")).not_to_be_empty()
 
-    assert _findings(visitor.page) == []
+    assert findings(visitor.page) == []
 
 
 @both_languages
@@ -57,7 +37,7 @@ def test_open_dialog(arrive: Arrive, lang: str) -> None:
     for details in visitor.preferences.locator("summary").all():
         details.click()
 
-    assert _findings(visitor.page) == []
+    assert findings(visitor.page) == []
 
 
 @both_languages
@@ -75,7 +55,7 @@ def test_preferences_page_with_all_it_can_say(
     for details in visitor.page.locator(f"{PREFERENCES} summary").all():
         details.click()
 
-    assert _findings(visitor.page) == []
+    assert findings(visitor.page) == []
 
 
 @both_languages
@@ -83,7 +63,7 @@ def test_notice_page(arrive: Arrive, lang: str) -> None:
     visitor = arrive(f"/privacy/{lang}/", lang=lang)
     expect(visitor.banner).to_be_visible()
 
-    assert _findings(visitor.page) == []
+    assert findings(visitor.page) == []
 
 
 @both_languages
@@ -91,7 +71,7 @@ def test_placeholders_of_frames(arrive: Arrive, lang: str) -> None:
     visitor = arrive("/frames", lang=lang)
     expect(visitor.page.locator("[data-consent-widget=frame]")).to_have_count(2)
 
-    assert _findings(visitor.page) == []
+    assert findings(visitor.page) == []
 
 
 @both_languages
@@ -101,7 +81,7 @@ def test_error_page(arrive: Arrive, lang: str) -> None:
     visitor.open("/privacy/nowhere")
 
     expect(visitor.page.get_by_role("heading", level=1)).to_be_visible()
-    assert _findings(visitor.page) == []
+    assert findings(visitor.page) == []
 
 
 @both_languages
@@ -115,7 +95,7 @@ def test_pages_without_scripts(arrive: Arrive, lang: str) -> None:
         visitor.page.locator(f"{PREFERENCES} [value=save]").click()
         expect(visitor.page.get_by_role("alert").filter(has_text=".")).to_be_visible()
 
-    assert _findings(visitor.page) == []
+    assert findings(visitor.page) == []
 
 
 @pytest.mark.parametrize("path", ["/privacy/preferences", "/privacy/{lang}/", "/privacy/nowhere"])

@@ -190,7 +190,7 @@ def test_small_windows_and_large_text_lose_nothing(
     page = visitor.page
 
     def look(place: str) -> None:
-        page.add_style_tag(content=f":root {{ font-size: {font_percent}% }}")
+        page.evaluate(f"document.documentElement.style.fontSize = '{font_percent}%'")
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{place} scrolls sideways"
         assert page.locator("body").evaluate(_CUT) == [], place

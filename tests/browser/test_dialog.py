@@ -4,6 +4,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
 
+from consent_widget.core.notice import ChangeClass
 from tests import factories
 from tests.browser.conftest import Arrive, Serve
 from tests.browser.host import MakeApp, broken_record, make_host
@@ -253,7 +254,7 @@ def test_new_wording_alone_asks_nobody_again(
         factories.deployment(asked_again).database,
         2,
         effective_at=clock.now,
-        change_class=factories.ChangeClass.EDITORIAL,
+        change_class=ChangeClass.EDITORIAL,
         now=clock.now,
     )
     clock.tick(minutes=1)

@@ -1,27 +1,11 @@
 """Content security policies: ours on our pages, the host's strictest on its own, and frames around us."""
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Arrive
 from tests.browser.host import MakeApp, Policy, make_host
-
-_VIOLATIONS = """addEventListener("securitypolicyviolation", event =>
-    console.error(`violation: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`), true);"""
-
-
-def _complaints(page: Page) -> list[str]:
-    """Grows by each violation, console error, warning of the console's and error that nobody handled."""
-    seen: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            seen.append(message.text)
-
-    page.add_init_script(_VIOLATIONS)
-    page.on("console", note)
-    page.on("pageerror", lambda error: seen.append(str(error)))
-    return seen
+from tests.browser.visitor import complaints_of
 
 
 @pytest.mark.parametrize("policy", list(Policy))
@@ -32,7 +16,7 @@ def test_whole_walk_violates_nothing(arrive: Arrive, make_app: MakeApp, policy: 
         pytest.skip("a page for everybody has no nonce")
     app = make_host(make_app, policy, config={"CONSENT_WIDGET_SHARED_CACHE": shared})
     visitor = arrive(None, app=app)
-    complaints = _complaints(visitor.page)
+    complaints = complaints_of(visitor.page)
 
     visitor.open("/scripts")
     expect(visitor.banner).to_be_visible()
@@ -60,7 +44,7 @@ def test_placeholder_alone_has_its_style(arrive: Arrive, make_app: MakeApp, poli
     """On a page of a visitor who refused there is no banner whose style it could borrow."""
     visitor = arrive(app=make_host(make_app, policy))
     visitor.save(visitor.button("reject_all"))
-    complaints = _complaints(visitor.page)
+    complaints = complaints_of(visitor.page)
 
     visitor.open("/frames")
 
@@ -75,7 +59,7 @@ def test_placeholder_alone_has_its_style(arrive: Arrive, make_app: MakeApp, poli
 @pytest.mark.parametrize("lang", ["vi", "en"])
 def test_our_own_pages_violate_nothing(arrive: Arrive, lang: str, scripts: bool) -> None:
     visitor = arrive(None, lang=lang, scripts=scripts)
-    complaints = _complaints(visitor.page)
+    complaints = complaints_of(visitor.page)
 
     for path in ("/privacy/preferences", f"/privacy/{lang}/", f"/privacy/{lang}/versions/1"):
         visitor.open(path)

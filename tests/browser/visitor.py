@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from flask import Flask
-from playwright.sync_api import Locator, Page, Response, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, Response, expect
 
 from tests import factories
 
@@ -17,6 +17,9 @@ STATUS = '[data-consent-widget="status"]'
 SETTINGS = "footer [data-consent='open-preferences']"
 
 LOCALES = {"vi": "vi-VN", "en": "en-GB"}
+
+_VIOLATIONS = """addEventListener("securitypolicyviolation", event =>
+    console.error(`violation: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`), true);"""
 
 # A busy machine with two cores may take its time.
 expect.set_options(timeout=10_000)
@@ -145,6 +148,20 @@ def third_party_requests(page: Page, site: Origins) -> list[str]:
             seen.append(re.sub(r"\?.*", "", url.removeprefix(prefix)))
 
     page.on("request", lambda request: note(request.url))
+    return seen
+
+
+def complaints_of(page: Page) -> list[str]:
+    """Grows by each violation, console error, warning of the console's and error that nobody handled."""
+    seen: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            seen.append(message.text)
+
+    page.add_init_script(_VIOLATIONS)
+    page.on("console", note)
+    page.on("pageerror", lambda error: seen.append(str(error)))
     return seen
 
 

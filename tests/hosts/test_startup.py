@@ -339,3 +339,30 @@ def test_a_cookie_of_an_app_with_another_key_is_no_choice(make_app: MakeApp) -> 
 
     assert response.get_json()["decided"] is False
     assert set_cookies(response) == {}
+
+
+@pytest.mark.parametrize("option", ["clock", "csp_nonce", "locale_selector"])
+def test_an_option_that_is_not_callable_is_refused_at_the_start(option: str) -> None:
+    with pytest.raises(SettingError, match=option):
+        ConsentWidget(**{option: "abc"})  # type: ignore[arg-type]
+
+
+def test_a_category_that_is_none_is_refused_at_the_start() -> None:
+    with pytest.raises(SettingError, match="Category objects"):
+        ConsentWidget(categories=["analytics"])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("name", ["session", "remember_token"])
+def test_the_choice_does_not_take_the_name_of_a_cookie_of_the_host(make_app: MakeApp, name: str) -> None:
+    with pytest.raises(SettingError, match="COOKIE_NAME"):
+        make_app(config={"CONSENT_WIDGET_COOKIE_NAME": name})
+
+
+def test_a_layout_that_is_not_there_is_told_by_the_check(make_app: MakeApp) -> None:
+    app = make_app(config={"CONSENT_WIDGET_BASE_TEMPLATE": "nowhere.html"})
+
+    done = app.test_cli_runner().invoke(args=["consent", "check"])
+
+    assert done.exit_code == 1
+    assert "BASE_TEMPLATE" in done.output
+    assert app.test_client().get("/privacy/health").status_code == 503

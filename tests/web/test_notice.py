@@ -441,7 +441,7 @@ def test_the_same_hidden_banner_stands_in_everybodys_page(client: FlaskClient, l
     assert "hidden" in banner
     assert banner.one("form", data_consent_widget="banner")["action"] == "/privacy/preferences"
     (noscript,) = page.all("noscript")
-    assert noscript.one("a")["href"] == "/privacy/preferences"
+    assert noscript.one("a")["href"] == f"/privacy/preferences?lang={lang}"
     script = page.one("script", data_consent_widget="script")
     assert "data-shared" in script
     assert "data-state" not in script

@@ -691,6 +691,29 @@ def test_the_record_points_to_the_words_the_visitor_read(app: Flask, client: Fla
     assert "HTEK" in english
 
 
+@pytest.mark.parametrize("asked, header", [("en", "vi"), ("vi", "en")])
+@pytest.mark.parametrize("kind", ["data", "json"])
+def test_the_record_names_the_language_of_the_form_not_of_the_browser(
+    app: Flask, client: FlaskClient, kind: str, asked: str, header: str
+) -> None:
+    """A page may speak another language than the browser asks for; the form says which."""
+    body: dict[str, Any] = {"action": "accept_all", "lang": asked}
+
+    client.post(URL, headers={"Accept-Language": header}, **{kind: body})
+
+    (row,) = records(deployment(app).database)
+    assert row["language"] == asked
+    version = deployment(app).schedule.at(NOW).versions[0]
+    assert row["notice_hash"] == version.content_hashes[asked]
+
+
+def test_every_form_says_in_which_language_it_asks(client: FlaskClient) -> None:
+    for path in ("/", URL):
+        page = read_page(client.get(path, headers={"Accept-Language": "en"}))
+        assert [one["value"] for one in page.all("input", name="lang")]
+        assert {one["value"] for one in page.all("input", name="lang")} == {"en"}
+
+
 def test_the_words_on_record_hold_nothing_of_the_visitor(make_app: MakeApp) -> None:
     app = add_pages(make_app(csp_nonce=lambda: "a-nonce-of-one-page"))
     client = app.test_client()

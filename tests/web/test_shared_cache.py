@@ -72,7 +72,7 @@ def test_the_banner_is_hidden_with_a_way_for_those_without_scripts(client: Flask
     (section,) = [one for one in page.all("section") if one.all(data_consent_widget="banner")]
     assert "hidden" in section
     assert section.all("input", name="next") == []
-    assert page.one("noscript").one("a")["href"] == "/privacy/preferences"
+    assert page.one("noscript").one("a")["href"] == f"/privacy/preferences?lang={lang}"
     assert page.all(data_consent_widget="skip") == []
 
 

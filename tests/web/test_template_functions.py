@@ -150,7 +150,7 @@ def test_the_banner_is_a_form_that_works_without_scripts(client: FlaskClient, la
     assert accept["class"] == reject["class"]
     assert accept.text
     assert reject.text
-    assert form.one(data_consent="open-preferences")["href"] == "/privacy/preferences"
+    assert form.one(data_consent="open-preferences")["href"] == f"/privacy/preferences?lang={lang}"
     assert form.one("input", name="next")["value"] == f"/?lang={lang}&a=1"
     assert form.one("input", name="notice")["value"] == "1"
     assert form.one("input", name="verify")["value"] == "1"
@@ -448,7 +448,10 @@ def test_settings_and_notice_are_always_one_click_away(
     )
 
     settings, notice = page.all("a")
-    assert (settings["href"], settings["data-consent"]) == ("/privacy/preferences", "open-preferences")
+    assert (settings["href"], settings["data-consent"]) == (
+        f"/privacy/preferences?lang={lang}",
+        "open-preferences",
+    )
     assert notice["href"] == f"/privacy/{lang}/"
     assert settings["lang"] == notice["lang"] == lang
     assert settings.text

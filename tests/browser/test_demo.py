@@ -1,0 +1,94 @@
+"""The demonstration site: a real host, walked under its strictest policy and looked at by axe."""
+
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from playwright.sync_api import expect
+
+from demo_site import create_app
+from tests import factories
+from tests.browser.axe import findings
+from tests.browser.conftest import Arrive, Serve, Site
+from tests.browser.visitor import complaints_of
+
+
+@pytest.fixture
+def port() -> int:
+    """A free port; the site has to know its own before it is served."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def app(tmp_path: Path, prepared_sqlite: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """The site with its first notice in force."""
+    monkeypatch.setenv("DEMO_DIR", str(tmp_path))
+    monkeypatch.setenv("DEMO_NOW", factories.NOW.isoformat())
+    monkeypatch.setenv("PORT", str(port))
+    shutil.copyfile(prepared_sqlite, tmp_path / "consent.sqlite3")
+    return create_app()
+
+
+@pytest.fixture
+def site(app: Flask, serve: Serve, port: int) -> Site:
+    return serve(app, port=port)
+
+
+@pytest.mark.parametrize("query", ["", "?csp=strict"], ids=["nonce", "strict"])
+def test_walk_violates_nothing(arrive: Arrive, app: Flask, site: Site, query: str) -> None:
+    """Refuse, allow the film alone, allow all, withdraw: the third parties run when they may, and only then."""
+    visitor = arrive(None, app=app, site=site)
+    page = visitor.page
+    complaints = complaints_of(page)
+
+    visitor.open(f"/{query}")
+    visitor.save(visitor.button("reject_all"))
+    assert page.evaluate("[window.demoAnalytics, window.demoCampaign]") == [None, None]
+
+    visitor.open(f"/video{query}")
+    visitor.save(page.locator("[data-consent-widget=frame]").get_by_role("button"))
+    expect(page.locator("iframe").content_frame.locator(".player")).to_be_visible()
+
+    visitor.open(f"/{query}")
+    visitor.until("window.demoCampaign?.runs === 1")
+    assert page.evaluate("window.demoAnalytics") is None
+    visitor.open_preferences()
+    visitor.save(visitor.button("accept_all", visitor.preferences))
+    visitor.until("window.demoAnalytics?.runs === 1")
+    expect(page.locator("[data-watch=analytics] [data-when=granted]")).to_be_visible()
+    assert {"_demo_visitor", "_demo_campaign"} <= visitor.cookies().keys()
+
+    visitor.open_preferences()
+    visitor.save(visitor.button("reject_all", visitor.preferences))
+    visitor.until("!/_demo_/.test(document.cookie)")
+    expect(page.locator("[data-watch=analytics] [data-when=blocked]")).to_be_visible()
+    assert visitor.granted() == [set(), {"marketing"}, {"analytics", "marketing", "preferences"}, set()]
+    assert complaints == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/cookies/response", "/cookies/redirect", "/cookies/error", "/cookies/stream"]
+)
+def test_cookies_of_answers_wait_for_the_consent(arrive: Arrive, app: Flask, site: Site, path: str) -> None:
+    visitor = arrive("/demo" + path, app=app, site=site)
+    assert visitor.cookies() == {}
+
+    visitor.open("/")
+    visitor.save_in_preferences("analytics")
+    visitor.open("/demo" + path)
+
+    assert "demo_analytics" in visitor.cookies()
+    assert "demo_stray" not in visitor.cookies(), "declared nowhere, so never"
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+@pytest.mark.parametrize("path", ["/", "/video", "/contact", "/privacy/{lang}/", "/privacy/preferences"])
+def test_pages_without_a_finding(arrive: Arrive, app: Flask, site: Site, path: str, lang: str) -> None:
+    visitor = arrive(path.format(lang=lang), app=app, site=site, lang=lang)
+
+    expect(visitor.page.locator("html")).to_have_attribute("lang", lang)
+    assert findings(visitor.page) == []
