@@ -19,7 +19,7 @@ if (script.toggleAttribute("data-waiting")) {
   addEventListener("click", (event) => {
     const link = (event.target as Element).closest<HTMLElement>("[data-consent]");
     // With a key held, a new tab is what was asked for.
-    if (!link || isLoaded || event.ctrlKey || event.metaKey) return;
+    if (!link || isLoaded || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     // Where the script cannot be had, this second click is the browser's, and the link leads to the preferences page.
     load().finally(() => link.click());
