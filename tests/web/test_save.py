@@ -707,7 +707,9 @@ def test_the_record_names_the_language_of_the_form_not_of_the_browser(
     assert row["notice_hash"] == version.content_hashes[asked]
 
 
-def test_every_form_says_in_which_language_it_asks(client: FlaskClient) -> None:
+def test_every_form_says_in_which_language_it_asks(make_app: MakeApp) -> None:
+    client = add_pages(make_app()).test_client()
+
     for path in ("/", URL):
         page = read_page(client.get(path, headers={"Accept-Language": "en"}))
         assert [one["value"] for one in page.all("input", name="lang")]
