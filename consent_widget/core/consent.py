@@ -111,7 +111,7 @@ class Consent:
     @property
     def asks(self) -> bool:
         """Whether the banner is to be shown."""
-        return bool(self.undecided)
+        return Decision.UNDECIDED in self.decisions.values()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +178,8 @@ def holds(
             for name in register.optional
             if name in choice.decisions and name not in asked_again
         }
-        choice = replace(choice, decisions=kept)
+        if kept != choice.decisions:
+            choice = replace(choice, decisions=kept)
     given = choice.decisions if choice is not None else {}
     unasked = Decision.DENIED if signal else Decision.UNDECIDED
     decisions = {

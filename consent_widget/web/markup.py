@@ -208,12 +208,16 @@ def _printed(attributes: Mapping[str, str | bool]) -> Markup:
 def consent_settings_link() -> Markup:
     """The permanent link with which a choice is changed or withdrawn."""
     here = visit()
-    t = WORDS[current_language()]
-    words = t("Cookie settings")  # Babel does not look into f-strings
-    return Markup(
-        f'<a class="consent-widget-settings" href="{escape(settings_path(here, t.language))}"'
-        f' data-consent="open-preferences" lang="{t.language}">{escape(words)}</a>'
-    )
+    language = current_language()
+
+    def link() -> Markup:
+        words = WORDS[language]("Cookie settings")  # Babel does not look into f-strings
+        return Markup(
+            f'<a class="consent-widget-settings" href="{escape(settings_path(here, language))}"'
+            f' data-consent="open-preferences" lang="{language}">{escape(words)}</a>'
+        )
+
+    return here.host.kept(("settings link", language, here.language_from_header, here.mount), link)
 
 
 def consent_notice_link() -> Markup:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from flask import current_app, request
 from markupsafe import Markup
@@ -70,6 +70,19 @@ class Host:
         return " ".join(self.deployment.register.optional)
 
 
+class _once(Generic[T]):  # noqa: N801  # stands where a property would
+    """functools.cached_property without its lock (gone in Python 3.12): a visit belongs to one thread."""
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make = make
+        self._name = make.__name__
+
+    def __get__(self, visit: "Visit", _owner: type) -> T:
+        made = self._make(visit)
+        visit.__dict__[self._name] = made
+        return made
+
+
 def host() -> Host:
     """The current app's host value."""
     return cast(Host, current_app.extensions["consent_widget"].host)
@@ -101,7 +114,7 @@ class Visit:
         self.frame_printed = False
         self._consent: Consent | None = None
 
-    @cached_property
+    @_once
     def schedule(self) -> Schedule:
         return self.host.deployment.schedule.at(self.now)
 
@@ -110,7 +123,7 @@ class Visit:
     def secure(self) -> bool:
         return bool(self.environ.get("wsgi.url_scheme") == "https")
 
-    @cached_property
+    @_once
     def mount(self) -> str:
         """Where the host app is mounted, empty at the root; a proxy's word for it is not trusted blindly."""
         mount = str(self.environ.get("SCRIPT_NAME", ""))
@@ -130,7 +143,7 @@ class Visit:
     def mirror_name(self) -> str:
         return f"{self.cookie_name}_view"
 
-    @cached_property
+    @_once
     def cookies(self) -> list[tuple[str, str]]:
         """All cookies of the request as sent, doubles included, values unparsed."""
         found = []
@@ -140,7 +153,7 @@ class Visit:
                 found.append((name, value))
         return found
 
-    @cached_property
+    @_once
     def presented(self) -> Choice | None:
         """The choice in the visitor's cookie by its signature alone; doubles are never widened."""
         name, opened = self.cookie_name, []
