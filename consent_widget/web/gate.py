@@ -61,11 +61,14 @@ class Gate:
         return headers
 
     def _may_pass(self, visit: Visit, set_cookie: str) -> bool:
+        # Browsers ignore such a line (RFC 6265bis section 5.6); older ones cut it there and read another.
+        if _CONTROL.search(set_cookie):
+            return False
+        if _deletes(set_cookie):
+            return True
         pair = set_cookie.partition(";")[0]
         # A pair without = is a cookie without a name, whatever its value resembles.
         name = pair.partition("=")[0].strip(" \t") if "=" in pair else ""
-        if _deletes(set_cookie):
-            return True
         category = visit.host.deployment.register.category_of(name)
         if category is None:
             return self._undeclared(name)
@@ -74,7 +77,8 @@ class Gate:
         return visit.consent().granted(category)
 
     def _undeclared(self, name: str) -> bool:
-        blocks = self._host.deployment.settings.undeclared_cookies == "block"
+        # Without a name the value is handed out alone: as a declared cookie, if it resembles one.
+        blocks = not name or self._host.deployment.settings.undeclared_cookies == "block"
         with self._lock:
             if name not in self._reported and len(self._reported) < 1000:
                 self._reported.add(name)
@@ -96,11 +100,14 @@ def _ungated() -> bool:
     return hasattr(current_app.view_functions.get(request.endpoint or ""), UNGATED)
 
 
+_CONTROL = compile_pattern(r"[\x00-\x08\x0a-\x1f\x7f]")
+
 #: As frameworks write it; what browsers could read in another way, or not at all, makes no deletion.
-_MAX_AGE = compile_pattern(r"-?[0-9]+")
+#: They pass over lengthy values, and take a month for one wherever it stands in a date.
+_MAX_AGE = compile_pattern(r"-?[0-9]{1,20}")
 _DATE = compile_pattern(
-    r"[A-Za-z]{3,9}, [0-9]{2}[ -][A-Za-z]{3}[ -](?:19[7-9][0-9]|[2-9][0-9]{3}|[7-9][0-9])"
-    r" [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}, [0-9]{2}[ -][A-Za-z]{3}[ -]"
+    r"(?:19[7-9][0-9]|[2-9][0-9]{3}|[7-9][0-9]) [0-9]{2}:[0-9]{2}:[0-9]{2} GMT"
 )
 
 

@@ -258,6 +258,60 @@ def test_what_stores_a_value_is_held_back_however_it_is_written(
     assert client.get("/raw").headers.getlist("Set-Cookie") == []
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "visitor=1; Max-Age=" + "0" * 1025,
+        "visitor=1; Max-Age=-" + "9" * 1025,
+        "visitor=1; Expires=Dec, 31 Jan 2026 00:00:00 GMT",
+        "visitor=1\0; Max-Age=0",
+        "visitor=1; \x01Max-Age=0; Max-Age=0",
+    ],
+    ids=lambda one: one[:40],
+)
+def test_a_deletion_that_some_browser_takes_for_a_cookie_is_held_back(make_app: MakeApp, line: str) -> None:
+    """Lengthy values are passed over, the first month counts, and a control ends a line for older browsers."""
+    app = make_app()
+    app.wsgi_app._app = _answering(line)  # type: ignore[attr-defined]
+
+    assert _sent(app) == []
+
+
+@pytest.mark.parametrize("line", ["visitor", "=visitor=1", " = visitor=1", "visitor\0x=1", "a\nvisitor=1"])
+def test_where_undeclared_cookies_pass_none_is_handed_out_as_a_declared_one(
+    make_app: MakeApp, line: str
+) -> None:
+    """A cookie without a name comes back as its value alone: as a cookie called visitor (RFC 6265bis)."""
+    app = make_app(config={"CONSENT_WIDGET_UNDECLARED_COOKIES": "report"})
+    app.wsgi_app._app = _answering(line)  # type: ignore[attr-defined]
+
+    assert _sent(app) == []
+
+
+def _answering(line: str) -> Callable[..., Any]:
+    """A WSGI app below Flask, which would refuse such a header itself."""
+
+    def inner(_environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        start_response("200 OK", [("Set-Cookie", line)])
+        return [b""]
+
+    return inner
+
+
+def _sent(app: Flask) -> list[str]:
+    """The Set-Cookie lines that leave ``app``, as a WSGI server gets them."""
+    sent: list[str] = []
+
+    def start(
+        _status: str, headers: list[tuple[str, str]], _exc_info: Any = None
+    ) -> Callable[[bytes], object]:
+        sent.extend(value for name, value in headers if name == "Set-Cookie")
+        return bytes
+
+    list(app.wsgi_app(create_environ(), start))
+    return sent
+
+
 def test_the_header_name_may_be_spelled_in_any_way(make_app: MakeApp) -> None:
     app = make_app()
     inner = app.wsgi_app._app  # type: ignore[attr-defined]
