@@ -75,6 +75,15 @@ def _until(condition: Callable[[], Any], told: str) -> None:
         time.sleep(0.05)
 
 
+def _is_ready(process: subprocess.Popen[bytes], port: Path) -> bool:
+    end = time.monotonic() + _PATIENCE
+    while process.poll() is None and time.monotonic() < end:
+        if port.exists() and port.read_text():
+            return True
+        time.sleep(0.05)
+    return False
+
+
 @pytest.fixture
 def firefox(tmp_path: Path) -> Iterator[_Firefox]:
     """A Firefox whose owner reads Vietnamese."""
@@ -90,7 +99,9 @@ def firefox(tmp_path: Path) -> Iterator[_Firefox]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             port = profile / "MarionetteActivePort"
-            _until(lambda: port.exists() and port.read_text(), "Firefox is ready")
+            if not _is_ready(process, port):
+                # A packager's stub, for one, or a confined one that does not see the profile.
+                pytest.skip(f"{path} does not start here")
             made = _Firefox(int(port.read_text()))
             yield made
             made.close()
@@ -109,7 +120,7 @@ def test_refusing_and_choosing_under_the_strict_policy(
         return [{name for name, yes in row["decisions"].items() if yes} for row in rows]
 
     firefox.call("WebDriver:Navigate", url=site.url + "/scripts")
-    assert firefox.run(f"document.querySelector('{BANNER}').lang || document.documentElement.lang") == "vi"
+    assert firefox.run(f"document.querySelector('{BANNER}').closest('[lang]').getAttribute('lang')") == "vi"
     firefox.click(f'{BANNER} [value="reject_all"]')
     firefox.until(f"document.querySelector('{STATUS}').textContent")
     assert firefox.run(f"document.querySelector('{BANNER}').closest('[hidden]') !== null")
