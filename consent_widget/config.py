@@ -64,30 +64,49 @@ class Settings:
         return "__Secure-" if self.cookie_domain else "__Host-"
 
 
-def read_settings(config: Mapping[str, Any], options: Mapping[str, Any]) -> Settings:
-    """The settings out of ``app.config`` and of constructor ``options`` (lower-case names).
+def check_option_names(given: Iterable[str], others: Iterable[str]) -> None:
+    """Refuse a constructor option that is neither a setting nor one of the ``others``.
+
+    Raises:
+        SettingError: names the unknown option and the nearest one.
+    """
+    known = {name: f"{name}=..." for name in (*others, *_NAMES)}
+    for name in given:
+        if name not in known:
+            hint = _hint(name.lower().removeprefix(PREFIX.lower()), known)
+            raise SettingError(f"ConsentWidget({name}=...)", f"there is no such option; {hint}")
+
+
+def read_settings(
+    config: Mapping[str, Any], options: Mapping[str, Any], others: Iterable[str] = ()
+) -> Settings:
+    """The settings out of ``app.config`` and of constructor ``options``, whose names are checked already.
+
+    ``others`` are the constructor's options that are no settings: one in ``app.config`` is in the wrong place.
 
     Raises:
         SettingError: a name is unknown (the nearest is named) or a value does not fit.
     """
-    given: dict[str, Any] = {}
-    for name, value in options.items():
-        given[_known(name, f"ConsentWidget({name}=...)")] = value
+    given = dict(options)
     for key, value in config.items():
         if key.startswith(PREFIX):
-            given[_known(key.removeprefix(PREFIX).lower(), key)] = value
+            name = key.removeprefix(PREFIX).lower()
+            if name not in _NAMES:
+                known = {one: f"ConsentWidget({one}=...)" for one in others}
+                hint = _hint(name, known | {one: PREFIX + one.upper() for one in _NAMES})
+                raise SettingError(key, f"there is no such setting; {hint}")
+            given[name] = value
     given.setdefault("controller", None)
     given.setdefault("lead_days", {})
     return Settings(**{name: _CHECKS[name](PREFIX + name.upper(), value) for name, value in given.items()})
 
 
-def _known(name: str, shown: str) -> str:
-    names = [field.name for field in fields(Settings)]
-    if name in names:
-        return name
-    near = get_close_matches(name, names, n=1, cutoff=0.4)
-    hint = f"did you mean {PREFIX}{near[0].upper()}?" if near else f"known are {', '.join(names)}."
-    raise SettingError(shown, f"there is no such setting; {hint}")
+_NAMES = tuple(field.name for field in fields(Settings))
+
+
+def _hint(name: str, known: Mapping[str, str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {known[near[0]]}?" if near else f"known are {', '.join(known.values())}."
 
 
 def _controller(key: str, value: Any) -> Controller:

@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from inspect import signature
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -15,7 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError
 
 from .cli import commands
-from .config import PREFIX, Settings, own_cookies, read_register, read_settings
+from .config import PREFIX, Settings, check_option_names, own_cookies, read_register, read_settings
 from .core.category import Category
 from .core.errors import ConsentWidgetError, SettingError, StoreUnavailable
 from .core.signing import ChoiceSigner, check_keys, fingerprint
@@ -70,6 +71,7 @@ class ConsentWidget:
         clock: Callable[[], datetime] | None = None,
         **settings: Any,
     ) -> None:
+        check_option_names(settings, _OPTIONS)
         self._categories = _checked_categories(categories)
         for name, value in (
             ("clock", clock),
@@ -128,7 +130,7 @@ class ConsentWidget:
         return view
 
     def _deployment(self, app: Flask) -> Deployment:
-        settings = read_settings(app.config, self._options)
+        settings = read_settings(app.config, self._options, _OPTIONS)
         fallbacks: Iterable[str | bytes] | None = app.config.get("SECRET_KEY_FALLBACKS")
         keys: list[str | bytes] = [app.config.get("SECRET_KEY") or "", *(fallbacks or ())]
         if not (app.debug or app.testing):
@@ -155,6 +157,12 @@ class ConsentWidget:
             clock=self._clock,
             new_id=lambda: secrets.token_urlsafe(12),
         )
+
+
+#: The constructor's options that are no settings.
+_OPTIONS = tuple(
+    one.name for one in signature(ConsentWidget).parameters.values() if one.kind is one.KEYWORD_ONLY
+)
 
 
 class Installed:

@@ -120,16 +120,63 @@ def test_a_misspelt_setting_is_refused_with_the_nearest_name(
         ConsentWidget(app)
 
 
-def test_a_misspelt_option_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match=r"url_prefx=.*CONSENT_WIDGET_URL_PREFIX"):
-        ConsentWidget(plain_app(folder=tmp_path), controller=CONTROLLER, url_prefx="/legal")
+@pytest.mark.parametrize(
+    "wrong, nearest",
+    [
+        ("categoris", "categories"),
+        ("category", "categories"),
+        ("enigne", "engine"),
+        ("csp_nonse", "csp_nonce"),
+        ("locale_select", "locale_selector"),
+        ("staff_loder", "staff_loader"),
+        ("url_prefx", "url_prefix"),
+        ("categories_fil", "categories_file"),
+        ("URL_PREFIX", "url_prefix"),
+        ("CONSENT_WIDGET_COOKIE_NAME", "cookie_name"),
+    ],
+)
+def test_a_misspelt_option_is_refused_where_it_is_given_with_the_nearest_name(
+    wrong: str, nearest: str
+) -> None:
+    """Options and settings alike, before any app is there: an app factory may be far away."""
+    options: dict[str, Any] = {wrong: "x"}
+
+    with pytest.raises(SettingError) as refused:
+        ConsentWidget(**options)
+
+    assert str(refused.value) == (
+        f"ConsentWidget({wrong}=...): there is no such option; did you mean {nearest}=...?"
+    )
+
+
+def test_a_misspelt_option_leaves_the_app_alone(tmp_path: Path) -> None:
+    app = plain_app(folder=tmp_path)
+
+    with pytest.raises(SettingError, match=r"did you mean categories=\.\.\.\?"):
+        ConsentWidget(app, controller=CONTROLLER, categoris=[])
+
+    assert "consent_widget" not in app.extensions
+
+
+@pytest.mark.parametrize(
+    "key, option", [("CATEGORIES", "categories"), ("CATEGORIS", "categories"), ("CSP_NONCE", "csp_nonce")]
+)
+def test_an_option_among_the_settings_is_told_its_place(tmp_path: Path, key: str, option: str) -> None:
+    app = production(tmp_path, **{f"CONSENT_WIDGET_{key}": "x"})
+
+    with pytest.raises(
+        SettingError, match=rf"CONSENT_WIDGET_{key}: .*did you mean ConsentWidget\({option}=\.\.\.\)\?"
+    ):
+        ConsentWidget(app)
 
 
 def test_a_name_like_nothing_lists_what_there_is(tmp_path: Path) -> None:
     app = plain_app(folder=tmp_path, CONSENT_WIDGET_QQQQ=1, CONSENT_WIDGET_CONTROLLER=CONTROLLER)
 
-    with pytest.raises(SettingError, match=r"known are .*controller"):
+    with pytest.raises(SettingError, match=r"known are .*CONSENT_WIDGET_CONTROLLER, "):
         ConsentWidget(app)
+    with pytest.raises(SettingError, match=r"known are categories=\.\.\., .*controller=\.\.\., "):
+        ConsentWidget(plain_app(folder=tmp_path), qqqq=1)
 
 
 def test_the_defaults_are_those_of_the_interface() -> None:
