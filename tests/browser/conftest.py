@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -33,9 +34,9 @@ class Site:
 
 
 class Serve(Protocol):
-    """Serves an app until the test ends; port 0 takes a free one."""
+    """Serves an app until the test ends, on a free port unless there is a ``listener`` already."""
 
-    def __call__(self, app: WSGIApplication, *, port: int = 0) -> Site: ...
+    def __call__(self, app: WSGIApplication, *, listener: socket.socket | None = None) -> Site: ...
 
 
 class _Quiet(WSGIRequestHandler):
@@ -44,12 +45,19 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextlib.contextmanager
-def _serving(app: WSGIApplication, port: int) -> Iterator[Site]:
-    server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_Quiet)
+def _serving(app: WSGIApplication, listener: socket.socket | None) -> Iterator[Site]:
+    server = make_server(
+        "127.0.0.1",
+        0,
+        app,
+        threaded=True,
+        request_handler=_Quiet,
+        fd=None if listener is None else listener.fileno(),
+    )
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield Site(port=server.server_port)
+        yield Site(port=server.port)
     finally:
         server.shutdown()
         thread.join()
@@ -60,7 +68,7 @@ def _serving(app: WSGIApplication, port: int) -> Iterator[Site]:
 def serve() -> Iterator[Serve]:
     """`serve(app)` runs a WSGI app on this machine and answers with its `Site`."""
     with contextlib.ExitStack() as stack:
-        yield lambda app, *, port=0: stack.enter_context(_serving(app, port))
+        yield lambda app, *, listener=None: stack.enter_context(_serving(app, listener))
 
 
 @pytest.fixture(scope="session")

@@ -314,21 +314,22 @@ class _Held:
     """Keeps the answer to a save back until the test lets it go."""
 
     def __init__(self, page: Page) -> None:
-        self._routes: list[Route] = []
+        self.count = 0
+        self._held: list[Route] | None = []
         page.route("**/privacy/preferences", self._hold)
 
     def _hold(self, route: Route) -> None:
-        if route.request.method == "POST":
-            self._routes.append(route)
+        is_save = route.request.method == "POST"
+        self.count += is_save
+        if is_save and self._held is not None:
+            self._held.append(route)
         else:
             route.continue_()
 
-    @property
-    def count(self) -> int:
-        return len(self._routes)
-
     def let_go(self) -> None:
-        for route in self._routes:
+        """From here on nothing is held, not even a save that has not left the page yet."""
+        held, self._held = self._held or [], None
+        for route in held:
             route.continue_()
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,26 +17,29 @@ from tests.browser.visitor import complaints_of
 
 
 @pytest.fixture
-def port() -> int:
-    """A free port; the site has to know its own before it is served."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def listener() -> Iterator[socket.socket]:
+    """Holds a port: the site has to know its own before it is served, and nobody may take it until then."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as made:
+        yield made
 
 
 @pytest.fixture
-def app(tmp_path: Path, prepared_sqlite: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> Flask:
+def app(
+    tmp_path: Path, prepared_sqlite: Path, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Flask]:
     """The site with its first notice in force."""
     monkeypatch.setenv("DEMO_DIR", str(tmp_path))
     monkeypatch.setenv("DEMO_NOW", factories.NOW.isoformat())
-    monkeypatch.setenv("PORT", str(port))
+    monkeypatch.setenv("PORT", str(listener.getsockname()[1]))
     shutil.copyfile(prepared_sqlite, tmp_path / "consent.sqlite3")
-    return create_app()
+    made = create_app()
+    yield made
+    factories.deployment(made).database.engine.dispose()
 
 
 @pytest.fixture
-def site(app: Flask, serve: Serve, port: int) -> Site:
-    return serve(app, port=port)
+def site(app: Flask, serve: Serve, listener: socket.socket) -> Site:
+    return serve(app, listener=listener)
 
 
 @pytest.mark.parametrize("query", ["", "?csp=strict"], ids=["nonce", "strict"])

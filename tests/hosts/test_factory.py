@@ -38,6 +38,7 @@ def test_init_app_in_a_factory_is_the_same_as_the_constructor(
 
     assert decide(client, "analytics").status_code == 200
     assert client.get("/").status_code == 200
+    deployment(client.application).database.engine.dispose()
 
 
 def test_one_widget_serves_several_apps(clock: Clock, tmp_path: Path, make_app: MakeApp) -> None:

@@ -1,5 +1,6 @@
 """A host with Flask-SQLAlchemy: its engine, its tables, its sessions, and ours beside them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def db() -> SQLAlchemy:
 
 
 @pytest.fixture
-def app(database_url: str, clock: Clock, db: SQLAlchemy, tmp_path: Path) -> Flask:
+def app(database_url: str, clock: Clock, db: SQLAlchemy, tmp_path: Path) -> Iterator[Flask]:
     url = database_url.replace("postgresql://", "postgresql+psycopg://")
     app = plain_app(folder=tmp_path / "host", SQLALCHEMY_DATABASE_URI=url)
     db.init_app(app)
@@ -44,7 +45,9 @@ def app(database_url: str, clock: Clock, db: SQLAlchemy, tmp_path: Path) -> Flas
         return str(db.session.scalar(sa.select(sa.func.count(Order.id))))
 
     prepare(app)
-    return app
+    yield app
+    with app.app_context():
+        db.engine.dispose()
 
 
 def test_decisions_go_into_the_hosts_database(app: Flask, db: SQLAlchemy) -> None:
@@ -56,7 +59,6 @@ def test_decisions_go_into_the_hosts_database(app: Flask, db: SQLAlchemy) -> Non
     with app.app_context():
         assert widget_of(app).database.engine is db.engine
         assert {"shop_order", "cw_consent_record"} <= set(sa.inspect(db.engine).get_table_names())
-        db.engine.dispose()
 
 
 def test_the_hosts_sessions_go_on_working_before_and_after(app: Flask, db: SQLAlchemy) -> None:
@@ -69,8 +71,6 @@ def test_the_hosts_sessions_go_on_working_before_and_after(app: Flask, db: SQLAl
     assert client.post("/order").text == "2"
 
     assert [row["action"] for row in records(widget_of(app).database)] == ["save", "reject_all"]
-    with app.app_context():
-        db.engine.dispose()
 
 
 def test_our_tables_are_not_in_the_hosts_metadata(db: SQLAlchemy) -> None:

@@ -1,5 +1,6 @@
 """consent_widget.testing: what hosts use in their own tests."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from tests.factories import deployment as widget_of
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Flask:
+def app(tmp_path: Path) -> Iterator[Flask]:
     """As a host writes it: in memory, the real clock, no notice."""
     app = plain_app(folder=tmp_path, CONSENT_WIDGET_DATABASE_URL="sqlite://")
     ConsentWidget(app, categories=HOST_CATEGORIES, controller=CONTROLLER)
@@ -34,7 +35,8 @@ def app(tmp_path: Path) -> Flask:
         response.set_cookie("campaign", "1")
         return response
 
-    return add_pages(app)
+    yield add_pages(app)
+    widget_of(app).database.engine.dispose()
 
 
 @pytest.mark.parametrize(
@@ -110,3 +112,4 @@ def test_a_url_prefix_is_found(tmp_path: Path) -> None:
     prepare(app)
 
     assert decided_client(app).get("/legal/state").get_json()["decided"] is True
+    widget_of(app).database.engine.dispose()
