@@ -206,6 +206,19 @@ class Register:
         except KeyError:
             raise UnknownCategory(name, self.names) from None
 
+    def lookalikes(self, category: Category) -> tuple[str, ...]:
+        """What the patterns of ``category`` must leave alone: names, and patterns that go before them."""
+        patterns = [cookie for cookie in category.cookies if cookie.pattern is not None]
+        if not patterns:
+            return ()
+        names = [
+            name
+            for name, owner in self._by_cookie.items()
+            if owner != category.name and any(one.covers(name) for one in patterns)
+        ]
+        earlier = self.categories[: self.names.index(category.name)]
+        return (*names, *(one.pattern for before in earlier for one in before.cookies if one.pattern))
+
     def category_of(self, cookie_name: str) -> str | None:
         """The category that declares the cookie, exact names before patterns; None if undeclared."""
         owner = self._by_cookie.get(cookie_name)

@@ -93,6 +93,12 @@ def optional_categories(here: Visit) -> tuple[Category, ...]:
     return tuple(one for one in here.host.deployment.register if not one.necessary)
 
 
+def _lookalikes(here: Visit) -> dict[str, str]:
+    """By category: what the script must not remove though a pattern of the category names it."""
+    register = here.host.deployment.register
+    return {one.name: " ".join(register.lookalikes(one)) for one in optional_categories(here)}
+
+
 def own_path() -> str:
     """The page the visitor is on, to come back to."""
     path = quote(request.root_path.rstrip("/") + request.path, safe="/:@!$&'()*+,;=~")
@@ -123,6 +129,7 @@ def preferences_context(here: Visit, language: str, consent: Consent | None) -> 
             (one for one in here.host.deployment.register if one.necessary), t, unused=unused_cookies(here)
         ),
         "categories": show_categories(optional_categories(here), t, consent),
+        "keep": _lookalikes(here),
         "checked": frozenset(),
         "decided_at": None,
         "decided_notice": None,

@@ -58,11 +58,14 @@ def _expire_cookies(here: Visit, response: Response, consent: Consent) -> None:
     is not sent here. Patterns are matched against what was sent.
     """
     sent = dict.fromkeys(name for name, _ in here.cookies)
-    for category in here.host.deployment.register:
+    register = here.host.deployment.register
+    for category in register:
         if category.necessary or consent.granted(category.name):
             continue
         for cookie in category.cookies:
-            for name in [cookie.name] if cookie.name else [one for one in sent if cookie.covers(one)]:
+            # A pattern must not take along what resembles it and belongs to another category.
+            found = [one for one in sent if cookie.covers(one) and register.category_of(one) == category.name]
+            for name in [cookie.name] if cookie.name else found:
                 for path, domain in product(cookie.paths, cookie.domains):
                     _add_cookie(
                         response,

@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from consent_widget import Cookie
 from consent_widget.core.consent import Choice
 from consent_widget.storage.consent import wordings
 from tests.conftest import MakeApp
@@ -22,6 +23,7 @@ from tests.factories import (
     add_pages,
     announce,
     bare_client,
+    category,
     count_records,
     decide,
     deployment,
@@ -306,6 +308,37 @@ def test_a_withdrawal_expires_what_matches_a_pattern_and_was_sent(client: FlaskC
     assert client.get_cookie("_ga_DEF") is None
     assert client.get_cookie("_gaX") is not None
     assert client.get_cookie("other") is not None
+
+
+def test_a_pattern_does_not_take_a_cookie_of_another_category_along(make_app: MakeApp) -> None:
+    """As at the gate: an exact name goes before a pattern, and an earlier pattern before a later one."""
+    needed = category(
+        "necessary",
+        necessary=True,
+        cookies=[
+            Cookie(name="shop_cart", justification="Keeps what is in the cart."),
+            Cookie(pattern="shop_pay_*", justification="Pays for it."),
+        ],
+    )
+    client = make_app(
+        categories=[
+            needed,
+            category("marketing", cookies=[Cookie(pattern="shop_*"), Cookie(pattern="sess*")]),
+        ]
+    ).test_client()
+    for name in ("shop_cart", "shop_pay_1", "session", "shop_banner", "sessa"):
+        client.set_cookie(name, "1")
+    decide(client, "marketing")
+
+    removed = {
+        line.partition("=")[0]
+        for line in decide(client, action="reject_all").headers.getlist("Set-Cookie")
+        if "Max-Age=0" in line
+    }
+
+    assert removed == {"shop_banner", "sessa"}
+    fields = read_page(client.get("/privacy/preferences")).all("fieldset", data_cookies="shop_* sess*")
+    assert [set(one["data-keep"].split()) for one in fields] == [{"shop_cart", "session", "shop_pay_*"}]
 
 
 def test_an_httponly_cookie_is_gone_after_the_withdrawal(client: FlaskClient) -> None:
@@ -684,9 +717,9 @@ def test_the_record_points_to_the_words_the_visitor_read(app: Flask, client: Fla
     assert set(kept) == {row["wording_hash"] for row in rows}
     assert all(sha256(body.encode()).hexdigest() == digest for digest, body in kept.items())
     english = read_page(kept[rows[0]["wording_hash"]]).text
-    for category in deployment(app).register:
-        assert category.title["en"] in english
-        assert category.purpose["en"] in english
+    for one in deployment(app).register:
+        assert one.title["en"] in english
+        assert one.purpose["en"] in english
     assert "Sensitive personal data under Vietnamese law" in english
     assert "HTEK" in english
 
