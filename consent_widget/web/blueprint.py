@@ -76,8 +76,11 @@ def make_blueprint(check_health: Callable[[], list[str]], url_prefix: str) -> Bl
 def add_slash(lang: str | None = None) -> Response:
     """The address that ends with a slash, on whichever host this is."""
     query = request.query_string.decode("ascii", "replace")
-    path = f"{request.script_root}{request.path}/"
-    return redirect(f"{path}?{query}" if query else path, 308)  # type: ignore[return-value]
+    path = f"{visit().base}/{lang}/" if lang else f"{visit().base}/"
+    response = redirect(f"{path}?{query}" if query else path, 308)
+    # The mount point may come from a header that no cache looks at; without a word a 308 may be kept.
+    response.headers["Cache-Control"] = "no-cache"
+    return response  # type: ignore[return-value]
 
 
 def show_asset(path: str) -> Response:

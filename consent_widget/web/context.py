@@ -75,7 +75,7 @@ def banner_context(here: Visit, language: str, consent: Consent | None) -> dict[
         "sensitive": sensitive_titles(categories, t),
         "notice": show_notice(here, t),
         "asked_again": show_asked_again(here, consent, t) if consent else None,
-        "next": own_path() if consent else "",
+        "next": own_path(here) if consent else "",
         "no_cookie": here.no_cookie and consent is not None,
         "critical_css": critical_css(here, context["nonce"]) if consent else None,
     }
@@ -99,9 +99,9 @@ def _lookalikes(here: Visit) -> dict[str, str]:
     return {one.name: " ".join(register.lookalikes(one)) for one in optional_categories(here)}
 
 
-def own_path() -> str:
+def own_path(here: Visit) -> str:
     """The page the visitor is on, to come back to."""
-    path = quote(request.root_path.rstrip("/") + request.path, safe="/:@!$&'()*+,;=~")
+    path = here.mount + quote(request.path, safe="/:@!$&'()*+,;=~")
     query = request.query_string.decode("latin-1")
     return f"{path}?{query}" if query else path
 

@@ -169,7 +169,7 @@ def consent_iframe(category: str, src: str, title: str, **attributes: str | bool
             "granted": live,
             "first": first,
             "critical_css": critical_css(here, context["nonce"]),
-            "next": "" if here.shared else own_path(),
+            "next": "" if here.shared else own_path(here),
         },
     )
 

@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from re import compile as compile_pattern
 from typing import Any, Generic, TypeVar, cast
+from urllib.parse import quote
 
 from flask import current_app, request
 from markupsafe import Markup
@@ -125,9 +127,15 @@ class Visit:
 
     @_once
     def mount(self) -> str:
-        """Where the host app is mounted, empty at the root; a proxy's word for it is not trusted blindly."""
-        mount = str(self.environ.get("SCRIPT_NAME", ""))
-        return "" if mount.startswith("//") or "\\" in mount else mount
+        """Where the host app is mounted, ready for an address; empty at the root and where it is no path.
+
+        A proxy's header may say it: what a browser would read as a scheme or a host is not printed.
+        """
+        mount = str(self.environ.get("SCRIPT_NAME", "")).rstrip("/")
+        if not mount or not _MOUNT.fullmatch(mount):
+            return ""
+        # Bytes read as Latin-1 (PEP 3333); a proxy may have encoded them already.
+        return quote(mount, safe="/:@!$&'()*+,;=~%", encoding="latin-1")
 
     @property
     def base(self) -> str:
@@ -212,6 +220,9 @@ class Visit:
             signal=self.signal,
             lowered=lowered,
         )
+
+
+_MOUNT = compile_pattern(r"/(?!/)[^\\\x00-\x1f\x7f]*")
 
 
 def _signal(sent: str | None) -> str | None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from jinja2 import DictLoader
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from consent_widget.core.notice import ChangeClass
 from tests.attacks.cases import STAFF, SUBSCRIBERS, Case, attack
@@ -193,6 +194,22 @@ def test_header_that_is_not_in_the_key(case: Case, header: str, cached_site: Tar
             assert (after.status, after.text) == (clean.status, clean.text), path
             assert _undated(after) == _undated(clean), path
             assert "evil" not in f"{after.headers}{after.text}"
+
+
+@attack("CA-005")
+@pytest.mark.parametrize("prefix", ["//evil.example", "https://evil.example", "javascript:alert(1)//evil"])
+def test_prefix_that_a_believed_proxy_passes_on(
+    case: Case, prefix: str, cached_site: Target, clock: Clock
+) -> None:
+    """Behind ProxyFix(x_prefix=1): a page that a stranger has cached carries no address of theirs."""
+    app = cached_site.app
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_prefix=1)  # type: ignore[method-assign]
+
+    for path in (*COMMON, *PERSONAL, "/article"):
+        cache = SharedCache(app, clock)
+        cache.open(path, headers={"X-Forwarded-Prefix": prefix})
+        after = cache.open(path)
+        assert "evil" not in f"{after.headers}{after.text}", path
 
 
 def _undated(reply: Reply) -> list[tuple[str, str]]:

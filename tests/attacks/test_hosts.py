@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tests.attacks.cases import SUBSCRIBERS, Case, attack
+from tests.attacks.conftest import MakeTarget
 from tests.attacks.target import NOTHING, OPTIONAL, Target, ask, granted_in
 from tests.attacks.wire import Answer, Wire
 
@@ -34,6 +36,20 @@ SPOOFED = {
     "X-Rewrite-URL": f"//{EVIL}/",
     "Forwarded": f"host={EVIL};proto=http",
 }
+
+
+#: What X-Forwarded-Prefix may say that is no path below this host.
+STRANGE_PREFIXES = (
+    f"//{EVIL}",
+    f"https://{EVIL}",
+    f"https:{EVIL}",
+    EVIL,
+    "javascript:alert(1)//",
+    f"/\\{EVIL}",
+    f"/\t/{EVIL}",
+    f"\\\\{EVIL}",
+    "/\x7f",
+)
 
 
 def _raw_post(host: bytes, *lines: bytes) -> bytes:
@@ -133,6 +149,23 @@ def test_proxy_headers_that_the_case_lists(case: Case, site: Target) -> None:
             answer = ask(site, "", path, headers={name: value})
             assert answer.status_code < 500
             assert EVIL not in f"{answer.headers}{answer.text}"
+
+
+@attack("HH-002")
+@pytest.mark.parametrize("prefix", STRANGE_PREFIXES)
+def test_prefix_that_a_believed_proxy_passes_on(
+    case: Case, prefix: str, make_target: MakeTarget, sqlite_url: str
+) -> None:
+    """With ProxyFix(x_prefix=1) and a proxy that does not overwrite the header: what is no path is none."""
+    target = make_target(sqlite_url)
+    target.app.wsgi_app = ProxyFix(target.app.wsgi_app, x_prefix=1)  # type: ignore[method-assign]
+
+    for path in PAGES:
+        plain = ask(target, "", path)
+        spoofed = ask(target, "", path, headers={"X-Forwarded-Prefix": prefix})
+        del spoofed.headers["Date"], plain.headers["Date"]
+        assert spoofed.headers == plain.headers, path
+        assert spoofed.data == plain.data, path
 
 
 @attack("HH-003")

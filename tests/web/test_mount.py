@@ -1,5 +1,7 @@
 """Under another prefix, below another app: every address we print leads back to us."""
 
+from urllib.parse import quote
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -132,11 +134,38 @@ def test_the_root_is_untouched_by_the_mounted_app(mounted: Mounted) -> None:
     assert mounted.client.get("/privacy/").status_code == 404
 
 
-def test_a_strange_mount_point_of_a_proxy_is_not_printed(app: Flask) -> None:
+@pytest.mark.parametrize(
+    "strange", ["//evil.example", "/\\evil.example", "https://evil.example", "javascript:", "evil", "/\n"]
+)
+def test_a_strange_mount_point_of_a_proxy_is_not_printed(app: Flask, strange: str) -> None:
     """X-Forwarded-Prefix is a header: //evil.example must not become the start of our links."""
     client: FlaskClient = add_page(app, EVERYTHING).test_client()
+    at_root = client.get("/page")
 
-    for strange in ("//evil.example", "/\\evil.example"):
-        page = read_page(client.get("/page", environ_overrides={"SCRIPT_NAME": strange}))
-        assert not [one for one in addresses(page) if one.startswith(("//", "/\\"))]
+    page = client.get("/page", environ_overrides={"SCRIPT_NAME": strange})
+
+    assert page.text == at_root.text
     assert decide(client, "analytics").status_code == 200
+
+
+@pytest.mark.parametrize("mount", ["/shop/", "/c\xc3\xa0-ph\xc3\xaa", "/c%C3%A0", "/%3F%23"])
+def test_a_mount_point_is_printed_as_an_address(app: Flask, mount: str) -> None:
+    """As WSGI gives it, bytes read as Latin-1, or as a proxy's header names it, encoded already."""
+    client: FlaskClient = add_page(app, EVERYTHING).test_client()
+    expected = "/shop" if mount == "/shop/" else quote(mount, safe="/%-", encoding="latin-1")
+
+    page = read_page(client.get("/page?a=1", environ_overrides={"SCRIPT_NAME": mount}))
+
+    form = page.one(data_consent_widget="banner")
+    assert form["action"] == f"{expected}/privacy/preferences"
+    assert form.one("input", name="next")["value"] == f"{expected}/page?a=1"
+
+
+@pytest.mark.parametrize("path", ["/privacy", "/privacy/vi", "/privacy/en"])
+@pytest.mark.parametrize("mount", ["", "/shop", "//evil.example", "https://evil.example"])
+def test_the_address_with_a_slash_is_one_of_this_host(client: FlaskClient, path: str, mount: str) -> None:
+    response = client.get(f"{path}?a=1", environ_overrides={"SCRIPT_NAME": mount})
+
+    assert response.status_code == 308
+    assert response.headers["Location"] == f"{mount if mount == '/shop' else ''}{path}/?a=1"
+    assert response.headers["Cache-Control"] == "no-cache"
