@@ -102,19 +102,26 @@ class Schedule:
         return None
 
     def asked_again(self, *, since: int, now: datetime) -> frozenset[str]:
-        """The categories that versions after number ``since`` ask about again by ``now``.
+        """The categories that versions after number ``since`` ask about again by ``now``."""
+        names: set[str] = set()
+        for version in self.asking(since=since, now=now):
+            names |= version.ask_again
+        return frozenset(names)
+
+    def asking(self, *, since: int, now: datetime) -> list[Version]:
+        """The versions after number ``since`` that ask again by ``now``, newest first.
 
         Only material versions ask, and only for what they name: nobody is
         asked again for a typo (Law 91/2025/QH15 Art. 3(2) and 9: a new purpose
         needs a new consent).
         """
-        names: set[str] = set()
+        found = []
         for version in self._newest_first:
             if version.number <= since:
                 break
             if version.effective_at <= now and version.change_class is ChangeClass.MATERIAL:
-                names |= version.ask_again
-        return frozenset(names)
+                found.append(version)
+        return found
 
 
 def canonical_text(text: str, name: str) -> str:

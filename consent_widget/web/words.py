@@ -53,12 +53,10 @@ class ShownNotice:
 
 @dataclass(frozen=True, kw_only=True)
 class AskedAgain:
-    """What changed since the visitor's choice; ``titles`` of the categories asked again."""
+    """``titles`` of the categories asked again, and the versions that ask, oldest first."""
 
     titles: str
-    summary: str
-    number: int
-    url: str
+    changes: tuple[ShownNotice, ...]
 
 
 def show_categories(
@@ -128,31 +126,36 @@ def sensitive_titles(categories: Iterable[ShownCategory], t: Words) -> str:
 
 def show_notice(visit: Visit, t: Words) -> ShownNotice | None:
     version = visit.schedule.in_force(visit.now)
-    if version is None:
-        return None
+    return _shown(visit, version, t, url=notice_path(visit, t.language)) if version else None
+
+
+def _shown(visit: Visit, version: Version, t: Words, *, url: str) -> ShownNotice:
     return ShownNotice(
         number=version.number,
         effective_at=show_moment(visit, version.effective_at, t),
         summary=version.summaries.get(t.language, ""),
-        url=notice_path(visit, t.language),
+        url=url,
     )
 
 
 def show_asked_again(visit: Visit, consent: Consent, t: Words) -> AskedAgain | None:
-    """What a visitor who chose under an earlier version is asked again, and why; None if nothing."""
-    presented = visit.presented
-    newest: Version | None = visit.schedule.in_force(visit.now)
-    if presented is None or newest is None or presented.notice >= newest.number:
+    """What a visitor who chose under an earlier version is asked again, and why; None if nothing.
+
+    A version in between that asks about something else, or about nothing, is not the reason.
+    """
+    if consent.choice is None:
         return None
-    again = visit.schedule.asked_again(since=presented.notice, now=visit.now) & frozenset(consent.undecided)
-    if not again:
+    undecided = frozenset(consent.undecided)
+    asking = visit.schedule.asking(since=consent.choice.notice, now=visit.now)
+    reasons = [one for one in reversed(asking) if one.ask_again & undecided]
+    if not reasons:
         return None
+    again = {name for one in reasons for name in one.ask_again & undecided}
     titles = [one.title[t.language] for one in visit.host.deployment.register if one.name in again]
+    permalinks = f"{notice_path(visit, t.language)}versions/"
     return AskedAgain(
         titles=listed(titles, language=t.language),
-        summary=newest.summaries.get(t.language, ""),
-        number=newest.number,
-        url=f"{notice_path(visit, t.language)}versions/{newest.number}",
+        changes=tuple(_shown(visit, one, t, url=f"{permalinks}{one.number}") for one in reasons),
     )
 
 

@@ -75,6 +75,8 @@ def test_only_what_came_after_the_choice_and_is_in_force_asks_again() -> None:
     assert planned.asked_again(since=2, now=NOW) == frozenset()
     assert planned.asked_again(since=2, now=NOW + DAY) == {"video"}
     assert planned.asked_again(since=99, now=NOW) == frozenset()
+    assert [one.number for one in planned.asking(since=0, now=NOW)] == [2, 1]
+    assert [one.number for one in planned.asking(since=2, now=NOW)] == []
 
 
 @pytest.mark.parametrize(

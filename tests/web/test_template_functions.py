@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from consent_widget.core.errors import UnknownCategory
+from consent_widget.core.notice import ChangeClass
 from tests.conftest import MakeApp
 from tests.factories import (
     OPTIONAL,
@@ -218,6 +219,35 @@ def test_who_is_asked_again_is_told_what_changed(app: Flask, client: FlaskClient
     assert "What changed (en)" in form.text
     assert "/privacy/en/versions/2" in [one["href"] for one in form.all("a")]
     assert form.one("input", name="notice")["value"] == "2"
+
+
+@pytest.mark.parametrize("page", ["/", "/privacy/preferences"])
+def test_the_versions_that_ask_again_are_named_not_the_newest(
+    app: Flask, client: FlaskClient, clock: Clock, page: str
+) -> None:
+    """A correction that came later is not why we ask, nor is what was asked about something decided since."""
+    decide(client, *OPTIONAL)
+    database = deployment(app).database
+    announce(database, 2, ask_again=["marketing"])
+    announce(database, 3, change_class=ChangeClass.EDITORIAL)
+    announce(database, 4, ask_again=["analytics", "preferences"])
+    announce(database, 5, change_class=ChangeClass.IMPORTANT, ask_again=["marketing"])
+    clock.tick(seconds=30)
+
+    links = [one["href"] for one in read_page(client.get(f"{page}?lang=en")).all("a")]
+
+    assert [one for one in links if "/versions/" in one] == [
+        "/privacy/en/versions/2",
+        "/privacy/en/versions/4",
+    ]
+
+
+def test_an_expired_choice_is_asked_for_anew_not_again(app: Flask, client: FlaskClient, clock: Clock) -> None:
+    decide(client, *OPTIONAL)
+    announce(deployment(app).database, 2, ask_again=["marketing"])
+    clock.tick(days=183)
+
+    assert "We ask you again" not in home(client).text
 
 
 def test_what_a_host_named_its_page_is_escaped(client: FlaskClient) -> None:
