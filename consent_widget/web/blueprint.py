@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from flask import Blueprint, Response, abort, current_app, jsonify, redirect, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, default_exceptions
 from werkzeug.routing import RequestRedirect
 
 from ..core.language import LANGUAGES
@@ -68,7 +68,9 @@ def make_blueprint(check_health: Callable[[], list[str]], url_prefix: str) -> Bl
         blueprint.add_url_rule(
             rule, view_func=refuse, methods=_ALL_METHODS, endpoint="refuse", merge_slashes=False
         )
-    blueprint.register_error_handler(HTTPException, answer_problem)
+    # By number too: Flask asks a host's handler for a number before ours for a class.
+    for kind in (HTTPException, *default_exceptions):
+        blueprint.register_error_handler(kind, answer_problem)
     blueprint.after_request(_add_headers)
     return blueprint
 

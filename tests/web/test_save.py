@@ -646,6 +646,37 @@ def test_the_refusal_speaks_the_visitors_language(client: FlaskClient, lang: str
     assert word in page.text.lower()
 
 
+def test_a_hosts_own_error_pages_do_not_answer_for_ours(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for code in (400, 403, 404, 405, 413, 415, 500, 503):
+        app.register_error_handler(code, lambda error: (f"the host's {error.code}", error.code))
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setitem(app.view_functions, "consent_widget.show_state", broken)
+    form = {"action": "reject_all"}
+    answers = {
+        400: client.post(URL, data={"action": "maybe"}),
+        403: client.post(URL, data=form, headers={"Sec-Fetch-Site": "cross-site"}),
+        404: client.get("/privacy/nowhere"),
+        405: client.put(URL),
+        413: client.post(URL, data="x" * 20_000, content_type="application/x-www-form-urlencoded"),
+        415: client.post(URL, data="x", content_type="text/plain"),
+        500: client.get("/privacy/state"),
+    }
+
+    for code, answer in answers.items():
+        assert answer.status_code == code
+        assert "the host's" not in answer.text
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert len(read_page(answer).all("h1")) == 1
+    assert answers[405].headers["Allow"]
+    assert client.get("/nowhere").text == "the host's 404"
+
+
 def test_the_refusal_leads_back_to_the_page_one_was_on(client: FlaskClient) -> None:
     response = client.post(URL, data={"action": "x"}, headers={"Referer": "http://localhost/services"})
 
