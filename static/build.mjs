@@ -1,5 +1,7 @@
 // Builds dist/: minified, and compressed ahead of time so that no request pays for it.
+import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { minify } from "terser";
@@ -33,26 +35,36 @@ const smallest = async (code) => {
 mkdirSync(out, { recursive: true });
 for (const name of readdirSync(out)) rmSync(out + name);
 
-await build({
-  entryPoints: ["loader.ts", "consent.ts", "widget.css", "dialog.css", "page.css"].map((name) => src + name),
-  outdir: out,
-  bundle: true,
-  minify: true,
-  charset: "utf8",
-  format: "iife",
-  target: ["es2022", "chrome105", "firefox104", "safari15.4"],
-  // Modules are strict by themselves; the prologue would be bytes for nothing.
-  tsconfigRaw: { compilerOptions: { target: "ES2022" } },
-  legalComments: "none",
-  logLevel: "warning",
-});
+/** Bundles each of `names` and packs what came of it; `MAIN` in a script becomes `main`. */
+const make = async (names, main) => {
+  const result = await build({
+    entryPoints: names.map((name) => src + name),
+    outdir: out,
+    write: false,
+    bundle: true,
+    minify: true,
+    charset: "utf8",
+    format: "iife",
+    target: ["es2022", "chrome105", "firefox104", "safari15.4"],
+    // Modules are strict by themselves; the prologue would be bytes for nothing.
+    tsconfigRaw: { compilerOptions: { target: "ES2022" } },
+    legalComments: "none",
+    logLevel: "warning",
+  });
+  for (const { path, contents, text } of result.outputFiles) {
+    const bytes = path.endsWith(".js") ? await smallest(text.replace("MAIN", JSON.stringify(main))) : contents;
+    const compressed = brotli(bytes);
+    writeFileSync(path, bytes);
+    writeFileSync(`${path}.br`, compressed);
+    writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }));
+    console.log(`${basename(path)}: ${bytes.length} bytes, ${compressed.length} after brotli`);
+  }
+};
 
-for (const name of readdirSync(out).sort()) {
-  const built = readFileSync(out + name);
-  const bytes = name.endsWith(".js") ? await smallest(built.toString()) : built;
-  const compressed = brotli(bytes);
-  writeFileSync(out + name, bytes);
-  writeFileSync(`${out}${name}.br`, compressed);
-  writeFileSync(`${out}${name}.gz`, gzipSync(bytes, { level: 9 }));
-  console.log(`${name}: ${bytes.length} bytes, ${compressed.length} after brotli`);
-}
+await make(["consent.ts", "widget.css", "dialog.css", "page.css"]);
+// The loader names the whole script as it is served (consent_widget/web/assets.py).
+const digest = createHash("sha256")
+  .update(readFileSync(`${out}consent.js`))
+  .digest("hex")
+  .slice(0, 8);
+await make(["loader.ts"], `./consent.${digest}.js`);

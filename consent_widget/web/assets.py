@@ -24,6 +24,9 @@ class Asset:
         return f"{stem}.{self.digest}.{ending}"
 
 
+#: Enough to tell the few releases of one file apart. static/build.mjs counts on it: the loader names the whole script.
+_DIGITS = 8
+
 #: Content codings in order of preference, and the ending of their files.
 _CODINGS = {"br": ".br", "gzip": ".gz"}
 
@@ -46,7 +49,7 @@ def load_assets(folder: Path) -> dict[str, Asset]:
                 bodies[coding] = packed.read_bytes()
         found[path.name] = Asset(
             name=path.name,
-            digest=sha256(plain).hexdigest()[:12],
+            digest=sha256(plain).hexdigest()[:_DIGITS],
             mimetype="text/javascript" if path.suffix == ".js" else guess_type(path.name)[0] or "text/plain",
             bodies=bodies,
         )
@@ -64,7 +67,7 @@ def find_asset(assets: Mapping[str, Asset], path: str) -> tuple[Asset, bool] | N
     stem, _, ending = path.rpartition(".")
     name, _, digest = stem.rpartition(".")
     asset = assets.get(f"{name}.{ending}")
-    if asset is None or len(digest) != 12 or not all(char in "0123456789abcdef" for char in digest):
+    if asset is None or len(digest) != _DIGITS or not all(char in "0123456789abcdef" for char in digest):
         return None
     return asset, digest == asset.digest
 

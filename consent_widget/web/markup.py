@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
-from ..core.consent import Consent, Decision
+from ..core.consent import Consent, Decision, nothing_decided
 from ..core.notice import Version
+from .bar import consent_notice_bar
 from .context import (
     banner_context,
     common_context,
@@ -53,37 +54,32 @@ def consent_head() -> Markup:
         consent and tuple(consent.decisions.items()),
         consent and consent.signal,
     )
-    start = here.host.kept(key, lambda: _script_tag(here, consent, version, whole=whole))
+    rest = here.host.kept(key, lambda: _script_tag(here, consent, version, whole=whole))
     nonce = page_nonce(here)
-    return Markup(f'{start} nonce="{escape(nonce)}"></script>' if nonce else f"{start}></script>")
+    return Markup(f'<script nonce="{escape(nonce)}"{rest}' if nonce else f"<script{rest}")
 
 
 def _script_tag(here: Visit, consent: Consent | None, version: Version | None, *, whole: bool) -> str:
-    """The tag up to where a nonce may follow; ``consent`` None is a page for everybody."""
-    urls = here.host.asset_urls
+    """The tag from where a nonce may stand on; ``consent`` None is a page for everybody."""
+    known = consent or nothing_decided(here.host.deployment.register)
+    # In the order in which the tag packs best: it is in every page.
     attributes: dict[str, str | bool] = {
         "async": True,
-        "src": here.mount + urls["consent.js" if whole else "loader.js"],
-        "data-consent-widget": "script",
-        "data-url": here.base,
         "data-cookie": here.mirror_name,
-        "data-categories": here.host.optional,
+        "data-notice": str(version.number if version else 0),
+        "data-state": state_text((name, _AS_TOLD[one]) for name, one in known.decisions.items()),
+        "data-consent-widget": "script",
+        "src": here.mount + here.host.asset_urls["consent.js" if whole else "loader.js"],
     }
-    if not whole:
-        attributes["data-main"] = here.mount + urls["consent.js"]
-    if version:
-        attributes["data-notice"] = str(version.number)
     if consent is None:
         attributes["data-shared"] = True
-    else:
-        attributes["data-state"] = state_text(
-            (name, one is Decision.GRANTED)
-            for name, one in consent.decisions.items()
-            if one is not Decision.UNDECIDED
-        )
-        if consent.signal:
-            attributes["data-signal"] = consent.signal
-    return f"<script{_printed(attributes)}"
+    elif consent.signal:
+        attributes["data-signal"] = consent.signal
+    return f"{_printed(attributes)}></script>"
+
+
+#: How the script is told of a decision.
+_AS_TOLD = {Decision.GRANTED: 1, Decision.DENIED: 0, Decision.UNDECIDED: -1}
 
 
 def consent_skip_link() -> Markup:
@@ -256,6 +252,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         consent_head,
         consent_skip_link,
         consent_banner,
+        consent_notice_bar,
         consent_granted,
         consent_script,
         consent_iframe,

@@ -66,11 +66,6 @@ class Host:
         """This app's place in a WSGI environ: two apps may share one."""
         return f"consent_widget.visit.{id(self)}"
 
-    @cached_property
-    def optional(self) -> str:
-        """The names of the optional categories, separated by spaces."""
-        return " ".join(self.deployment.register.optional)
-
 
 class _once(Generic[T]):  # noqa: N801  # stands where a property would
     """functools.cached_property without its lock (gone in Python 3.12): a visit belongs to one thread."""

@@ -168,6 +168,6 @@ def notice_path(visit: Visit, language: str) -> str:
     return f"{visit.base}/{language}/"
 
 
-def state_text(decided: Iterable[tuple[str, bool]]) -> str:
+def state_text(decided: Iterable[tuple[str, int]]) -> str:
     """What is decided, as scripts read it: ``analytics:1.marketing:0``; the undecided is absent."""
     return ".".join(f"{name}:{int(granted)}" for name, granted in sorted(decided))

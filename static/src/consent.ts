@@ -1,7 +1,7 @@
 // The whole function. Where the loader ran before, it takes over from it; else it starts alone.
 
 import { apply } from "./blocked";
-import { emit, granted, onChange, own, script, settings, state, watch } from "./page";
+import { emit, granted, onChange, own, script, state, watch } from "./page";
 import { land, mirror, setBanner } from "./parts";
 import { open } from "./preferences";
 import { refresh, save } from "./save";
@@ -52,9 +52,9 @@ if (script.toggleAttribute("data-started")) {
   addEventListener("pageshow", (event) => event.persisted && catchUp());
 
   // The loader has told so already.
-  if (!script.hasAttribute("data-waiting")) emit("ready", []);
+  if (!script.hasAttribute("data-waiting")) emit("ready");
   const start = () => {
-    if (settings().shared === "") catchUp();
+    if (script.hasAttribute("data-shared")) catchUp();
     watch(apply);
   };
   // Scripts are revived in the order of the document, so all of it must be there.

@@ -1,7 +1,8 @@
 // What the loader and the whole script share: the script element with its settings, the state, the events.
 // The state lives in the attributes of the script element, so that whichever of the two runs finds it there.
 
-import { type Decisions, decide } from "./decisions";
+export type Decision = "granted" | "denied" | "undecided";
+export type Decisions = Record<string, Decision>;
 
 export interface Detail {
   categories: Decisions;
@@ -29,44 +30,50 @@ export const root: HTMLElement = own("documentElement");
 
 export const find = <E extends HTMLElement>(selector: string) => root.querySelector<E>(selector);
 
-export const script = find("script[data-consent-widget]") as HTMLElement;
+export const script = find("script[data-consent-widget]") as HTMLScriptElement;
 
-interface Settings {
-  url: string;
-  cookie: string;
-  categories: string;
-  state?: string;
-  /** Where the whole script is, for the loader. */
-  main: string;
-  notice?: string;
-  signal?: string;
-  /** There, if empty, in a page from a shared cache. */
-  shared?: string;
-}
+/** The settings that every tag has. Others are asked for as attributes: a polluted Object.prototype shines through a dataset. */
+export const settings = script.dataset as { cookie: string; notice: string; state: string; shared: string };
 
-/** The settings as they stand now. Own properties alone: a polluted Object.prototype shines through a dataset. */
-export const settings = () => ({ __proto__: null, ...script.dataset }) as unknown as Settings;
-
-export const state = () => decide(settings(), own("cookie"));
+/**
+ * The decision about each category. The readable cookie can be edited by anybody, so it can but deny; where a stray second one has
+ * the same name, both count.
+ */
+export const state = () => {
+  // No prototype: an unknown category is no inherited property.
+  const decisions = Object.create(null) as Decisions;
+  for (const entry of settings.state.split(".")) {
+    const [category, verified] = entry.split(":") as [string, string];
+    decisions[category] = (["denied", "granted", "undecided"] as const).at(
+      own("cookie").match(`${settings.cookie}=[^;]*\\b${category}:0`) ? 0 : (verified as unknown as number),
+    ) as Decision;
+  }
+  return decisions;
+};
 
 export const granted = (category: string | null) => state()[category as string] === "granted";
 
-const detail = (changed: string[]): Detail => ({
+export const detail = (): Detail => ({
   categories: state(),
-  changed,
-  notice: +(settings().notice as string),
+  changed: [],
+  notice: +settings.notice,
 });
 
-export const emit = (event: string, changed: string[]) =>
-  root.dispatchEvent(new CustomEvent(`consent-widget:${event}`, { bubbles: true, detail: detail(changed) }));
+export const emit = (event: string, changed?: Partial<Detail>) =>
+  root.dispatchEvent(
+    new CustomEvent(`consent-widget:${event}`, { bubbles: true, detail: { ...detail(), ...changed } }),
+  );
 
 export const onChange = (listener: (detail: Detail) => void) => {
   addEventListener("consent-widget:changed", (event) => listener((event as CustomEvent<Detail>).detail));
-  listener(detail([]));
+  listener(detail());
 };
 
 /** Calls `look` now and whenever nodes come in later. */
 export const watch = (look: () => void) => {
-  new MutationObserver(look).observe(root, { subtree: true, childList: true });
+  new MutationObserver(look).observe(root, { childList: true, subtree: true });
   look();
 };
+
+/** The address of one of our pages; the script lies among them. */
+export const address = (page: string) => new URL(`../${page}`, script.src).href;

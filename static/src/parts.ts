@@ -32,4 +32,4 @@ export const land = (opener?: HTMLElement | null) => {
 };
 
 /** The choices in the readable cookie, empty where the browser keeps none. */
-export const mirror = (): string => own("cookie").match(`${settings().cookie}=([^;]*)`)?.[1] ?? "";
+export const mirror = (): string => own("cookie").match(`${settings.cookie}=([^;]*)`)?.[1] ?? "";

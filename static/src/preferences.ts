@@ -1,11 +1,11 @@
 // The preferences document: its form becomes the dialog; its messages, templates and cookie names serve the rest.
 
-import { root, settings } from "./page";
+import { address, root } from "./page";
 import { append, create, land, part } from "./parts";
 
 let known: Promise<HTMLDialogElement> | undefined;
 
-const url = () => `${settings().url}/preferences`;
+const url = () => address("preferences");
 
 /** The dialog made of the server's preferences page; its style and its messages are moved into this page. */
 const fetchDialog = async () => {

@@ -2,8 +2,7 @@
 
 import { apply } from "./blocked";
 import { removeCookies } from "./cookies";
-import type { Decisions } from "./decisions";
-import { emit, root, script, settings, state } from "./page";
+import { address, type Decisions, emit, root, settings, state } from "./page";
 import { append, banner, mirror, part, setBanner } from "./parts";
 import { open, preferences } from "./preferences";
 
@@ -20,27 +19,25 @@ export interface Choice {
   notice?: number;
 }
 
-// Not asked again at a save: the mirror has changed by the time the answer is here.
-let before = state();
-
 /** Takes what the server answers as the truth until the page goes. */
 const adopt = async (request: Promise<Response>, isSaved?: boolean) => {
   const response = await request;
   if (!response.ok) throw response;
   const answer: Answer = await response.json();
-  const categories = Object.keys(before);
-  script.dataset.state = categories
-    .map((name) => `${name}:${["denied", "granted"].indexOf(answer.categories[name] as string)}`)
-    .join(".");
-  const after = state();
-  const changed = categories.filter((name) => before[name] !== after[name]);
-  const withdrawn = changed.filter((name) => before[name] === "granted");
-  before = after;
+  // Compared with what the server said before: the readable cookie has changed by the time the answer is here.
+  const before = settings.state.split(".");
+  const after = before.map((entry) => {
+    const name = entry.replace(/:.*/, "");
+    return `${name}:${["denied", "granted"].indexOf(answer.categories[name] as string)}`;
+  });
+  settings.state = after.join(".");
+  const changed = after.filter((entry) => !before.includes(entry)).map((entry) => entry.replace(/:.*/, ""));
+  const withdrawn = changed.filter((name) => before.includes(`${name}:1`));
   setBanner(!(answer.decided || answer.signal));
   apply();
-  if (isSaved) emit("decided", changed);
-  if (changed[0]) emit("changed", changed);
-  if (withdrawn[0]) emit("withdrawn", withdrawn);
+  if (isSaved) emit("decided", { changed });
+  if (changed[0]) emit("changed", { changed });
+  if (withdrawn[0]) emit("withdrawn", { changed: withdrawn });
   if (isSaved || withdrawn[0])
     preferences()
       .then((words) => {
@@ -55,11 +52,11 @@ const adopt = async (request: Promise<Response>, isSaved?: boolean) => {
         if (!mirror()) part("no-cookie")?.show();
       })
       .catch(() => {});
-  return after;
+  return state();
 };
 
 /** Asks the server what this page cannot know. */
-export const refresh = () => adopt(fetch(`${settings().url}/state`));
+export const refresh = () => adopt(fetch(address("state")));
 
 let earlier: Promise<unknown> = Promise.resolve();
 
@@ -69,13 +66,12 @@ export const save = (choice: Choice, place?: HTMLElement | null, button?: HTMLEl
   const dialog = place as HTMLDialogElement | null;
   dialog?.close?.();
   const result = earlier.then(() => {
-    const { url, notice } = settings();
     // The record names the language in which the visitor was asked.
     const lang = (place ?? root).closest<HTMLElement>("[lang]")?.lang;
-    const body = JSON.stringify({ ...choice, lang, notice: choice.notice || +(notice as string) });
+    const body = JSON.stringify({ ...choice, lang, notice: choice.notice || +settings.notice });
     const headers = { "Content-Type": "application/json" };
     // `keepalive`: the choice arrives even if the visitor leaves the page at once.
-    return adopt(fetch(`${url}/preferences`, { method: "POST", headers, body, keepalive: true }), true);
+    return adopt(fetch(address("preferences"), { method: "POST", headers, body, keepalive: true }), true);
   });
   earlier = result.catch(() => {
     if (hadBanner) setBanner(true);

@@ -72,7 +72,7 @@ def _assert_not_poisoned(answer: Answer) -> None:
             assert _OWN.match(value), name
         assert EVIL not in value, name
     assert EVIL not in answer.text
-    for address in re.findall(r'(?:href|src|action|data-url)="([^"]*)"', answer.text):
+    for address in re.findall(r'(?:href|src|action)="([^"]*)"', answer.text):
         assert _OWN.match(address) or _THIRD_PARTY.match(address), address
 
 

@@ -398,6 +398,48 @@ def test_page_back_from_the_history_learns_what_was_decided_since(
     page.context.close()
 
 
+def test_small_script_s_page_back_from_the_history_blocks_what_was_withdrawn_since(
+    remembering: Browser, make_app: MakeApp, serve: Serve
+) -> None:
+    app = make_host(make_app)
+    page = remembering.new_context(locale="en-GB").new_page()
+    visitor = Visitor(page=page, app=app, site=serve(app))
+    page.add_init_script(_LISTEN)
+    visitor.open("/page")
+    visitor.save(visitor.button("accept_all"))
+    files = _ours(page)
+    visitor.open("/page?again")
+    visitor.until("told.length")
+    # As `consent_iframe` prints it for who agreed.
+    page.evaluate(
+        """src => document.querySelector("main").append(Object.assign(
+            document.createElement("iframe"), {src, title: "Film"}))""",
+        f"{visitor.site.other_url}/third/frame",
+    )
+    page.evaluate("document.querySelector('iframe').dataset.category = 'marketing'")
+    # What is still loading is not kept.
+    expect(page.frame_locator("iframe").get_by_role("heading")).to_be_visible()
+    page.evaluate("window.isSamePage = true")
+    assert files == ["loader.js"], "this page has the small script alone"
+    visitor.open("/page")
+    visitor.call("consentWidget.reject()")
+
+    page.evaluate("history.back()")
+    page.wait_for_url("**/page?again", wait_until="commit")
+    visitor.until("window.isSamePage")
+
+    expect(page.locator("iframe[data-category=marketing][data-src]:not([src])")).to_have_count(1)
+    expect(page.locator("[data-consent-widget=frame]").get_by_role("button")).to_be_visible()
+    assert visitor.state() == DENIED
+    everything = sorted(UNDECIDED)
+    assert _told(visitor) == [
+        ["ready", GRANTED, [], 1],
+        ["changed", DENIED, everything, 1],
+        ["withdrawn", DENIED, everything, 1],
+    ]
+    page.context.close()
+
+
 def test_forgotten_cookies_ask_again_after_the_next_page(arrive: Arrive) -> None:
     visitor = arrive()
     visitor.save(visitor.button("accept_all"))

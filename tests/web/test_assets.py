@@ -23,7 +23,7 @@ def test_every_built_file_has_an_address_with_its_hash(app: Flask, client: Flask
     assert sorted(urls(app)) == sorted(NAMES)
     for name in NAMES:
         stem, _, ending = name.rpartition(".")
-        digest = sha256(client.get(urls(app)[name]).data).hexdigest()[:12]
+        digest = sha256(client.get(urls(app)[name]).data).hexdigest()[:8]
         assert urls(app)[name] == f"/privacy/assets/{stem}.{digest}.{ending}"
 
 
@@ -89,7 +89,7 @@ def test_the_address_of_another_release_gives_todays_file_and_is_not_kept(
     app: Flask, client: FlaskClient
 ) -> None:
     """During a rolling deploy a page of the other release asks here."""
-    response = client.get("/privacy/assets/consent.0123456789ab.js")
+    response = client.get("/privacy/assets/consent.0123abcd.js")
 
     assert response.status_code == 200
     assert response.data == client.get(urls(app)["consent.js"]).data
@@ -100,13 +100,13 @@ def test_the_address_of_another_release_gives_todays_file_and_is_not_kept(
     "name",
     [
         "consent.js",
-        "consent.0123456789AB.js",
-        "consent.0123456789a.js",
-        "consent.0123456789abc.js",
-        "other.0123456789ab.js",
-        "consent.0123456789ab.css",
-        "consent.0123456789ab.js.br",
-        "consent.0123456789ab.js.map",
+        "consent.0123ABCD.js",
+        "consent.0123456.js",
+        "consent.012345678.js",
+        "other.0123abcd.js",
+        "consent.0123abcd.css",
+        "consent.0123abcd.js.br",
+        "consent.0123abcd.js.map",
         "../src/consent.ts",
         "..%2fsrc%2fconsent.ts",
         "%2e%2e/package.json",

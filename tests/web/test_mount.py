@@ -30,7 +30,7 @@ EVERYTHING = (
 def addresses(page: Element) -> set[str]:
     found = set()
     for one in page.all():
-        for name in ("href", "src", "action", "data-url", "data-main"):
+        for name in ("href", "src", "action"):
             if name in one and not one[name].startswith("#"):
                 found.add(one[name])
     return found

@@ -65,13 +65,10 @@ def test_the_undecided_get_the_whole_script(app: Flask, client: FlaskClient) -> 
 
     assert "async" in script
     assert script["src"].startswith("/privacy/assets/consent.")
-    assert script.attributes.get("data-main") is None
     assert script["data-consent-widget"] == "script"
-    assert script["data-url"] == "/privacy"
     assert script["data-cookie"] == "consent_view"
-    assert set(script["data-categories"].split()) == set(OPTIONAL)
     assert script["data-notice"] == "1"
-    assert script["data-state"] == ""
+    assert script["data-state"] == ".".join(f"{name}:-1" for name in sorted(OPTIONAL))
     assert "data-signal" not in script
     assert "nonce" not in script
     assert client.get(script["src"]).status_code == 200
@@ -83,9 +80,15 @@ def test_who_has_decided_gets_the_small_one(client: FlaskClient) -> None:
     (script,) = home(client).one("head").all("script")
 
     assert script["src"].startswith("/privacy/assets/loader.")
-    assert script["data-main"].startswith("/privacy/assets/consent.")
     assert script["data-state"] == "analytics:1.marketing:0.preferences:0"
-    assert client.get(script["src"]).status_code == client.get(script["data-main"]).status_code == 200
+    assert client.get(script["src"]).status_code == 200
+
+
+def test_the_small_script_names_the_whole_one_as_it_is_served(app: Flask, client: FlaskClient) -> None:
+    urls = app.extensions["consent_widget"].host.asset_urls
+    name = urls["consent.js"].rpartition("/")[2]
+
+    assert f'import("./{name}")' in client.get(urls["loader.js"]).text
 
 
 def test_the_signal_stands_in_the_first_bytes(client: FlaskClient) -> None:
@@ -265,7 +268,7 @@ def test_the_banner_before_the_first_notice_still_works(make_app: MakeApp, clock
 
     form = page.one(data_consent_widget="banner")
     assert form.all("input", name="notice") == []
-    assert "data-notice" not in page.one("script", data_consent_widget="script")
+    assert page.one("script", data_consent_widget="script")["data-notice"] == "0"
 
 
 # consent_skip_link
