@@ -15,7 +15,6 @@ from markupsafe import Markup, escape
 
 from ..core.consent import Consent, Decision, nothing_decided
 from ..core.notice import Version
-from .bar import consent_notice_bar
 from .context import (
     banner_context,
     common_context,
@@ -252,7 +251,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         consent_head,
         consent_skip_link,
         consent_banner,
-        consent_notice_bar,
         consent_granted,
         consent_script,
         consent_iframe,
