@@ -69,7 +69,8 @@ def make_blueprint(check_health: Callable[[], list[str]], url_prefix: str) -> Bl
             rule, view_func=refuse, methods=_ALL_METHODS, endpoint="refuse", merge_slashes=False
         )
     # By number too: Flask asks a host's handler for a number before ours for a class.
-    for kind in (HTTPException, *default_exceptions):
+    kinds: tuple[type[Exception] | int, ...] = (HTTPException, *default_exceptions)
+    for kind in kinds:
         blueprint.register_error_handler(kind, answer_problem)
     blueprint.after_request(_add_headers)
     return blueprint
