@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from babel.dates import (
@@ -18,6 +19,8 @@ from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
+
+from ..core.consent import LIFETIME
 
 DOMAIN = "consent_widget"
 
@@ -60,5 +63,20 @@ def listed(words: Iterable[str], *, language: str) -> str:
 
 
 def span(length: timedelta, *, language: str) -> str:
-    """A length of time in its largest fitting unit."""
-    return format_timedelta(length, threshold=1.5, locale=language)
+    """A length of time in the largest unit that tells it exactly: nothing is kept longer than it says.
+
+    The time for which a choice holds is half a year.
+    """
+    exact = (unit for unit, whole in _UNITS.items() if length % whole == timedelta(0))
+    unit: _Unit = "month" if length == LIFETIME else next(exact, "second")
+    # Babel tries larger units first: no length reaches this threshold.
+    return format_timedelta(length, granularity=unit, threshold=float("inf"), locale=language)
+
+
+_Unit = Literal["year", "month", "day", "hour", "minute", "second"]
+_UNITS: dict[_Unit, timedelta] = {
+    "year": timedelta(days=365),
+    "day": timedelta(days=1),
+    "hour": timedelta(hours=1),
+    "minute": timedelta(minutes=1),
+}

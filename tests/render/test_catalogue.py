@@ -57,15 +57,20 @@ def test_a_list_reads_as_a_sentence(words: list[str], language: str, expected: s
     "length, vietnamese, english",
     [
         (timedelta(days=182), "6 tháng", "6 months"),
-        (timedelta(days=365), "12 tháng", "12 months"),
+        (timedelta(days=365), "1 năm", "1 year"),
         (timedelta(days=730), "2 năm", "2 years"),
-        (timedelta(days=90), "3 tháng", "3 months"),
-        (timedelta(days=1), "24 giờ", "24 hours"),
+        (timedelta(days=400), "400 ngày", "400 days"),
+        (timedelta(days=180), "180 ngày", "180 days"),
+        (timedelta(days=90), "90 ngày", "90 days"),
+        (timedelta(days=30), "30 ngày", "30 days"),
+        (timedelta(days=1), "1 ngày", "1 day"),
+        (timedelta(hours=36), "36 giờ", "36 hours"),
         (timedelta(hours=2), "2 giờ", "2 hours"),
-        (timedelta(minutes=30), "30 phút", "30 minutes"),
+        (timedelta(minutes=90), "90 phút", "90 minutes"),
+        (timedelta(seconds=90), "90 giây", "90 seconds"),
     ],
 )
-def test_a_lifetime_is_told_in_its_largest_fitting_unit(
+def test_a_lifetime_is_told_in_the_largest_unit_that_is_exact(
     length: timedelta, vietnamese: str, english: str
 ) -> None:
     assert (span(length, language="vi"), span(length, language="en")) == (vietnamese, english)

@@ -506,7 +506,7 @@ def test_the_table_names_every_cookie_with_service_country_and_time(app: Flask, 
             for cookie in service.cookies:
                 in_use = not cookie.label.startswith("__") and cookie.label != "remember_token"
                 assert (cookie.label in [one.text for one in page.all("code")]) is in_use
-    assert {"vi": "3 tháng", "en": "3 months"}[lang] in text
+    assert {"vi": "90 ngày", "en": "90 days"}[lang] in text
 
 
 def test_the_table_names_the_cookies_of_the_scheme_one_came_by(app: Flask) -> None:
