@@ -175,8 +175,16 @@ def _private(headers: Headers) -> Headers:
                 if directive.partition("=")[0].strip().lower() not in ("public", "s-maxage", "private")
             ]
     value = ", ".join(kept if "no-store" in kept else ["private", *kept])
-    outside = ("cache-control", "cdn-cache-control", "surrogate-control")
-    return [one for one in headers if one[0].lower() not in outside] + [("Cache-Control", value)]
+    return [one for one in headers if not _for_caches(one[0].lower())] + [("Cache-Control", value)]
+
+
+def _for_caches(name: str) -> bool:
+    """Whether a header tells caches how long to keep a response (RFC 9213: CDNs have one each)."""
+    return name.endswith("cdn-cache-control") or name in (
+        "cache-control",
+        "surrogate-control",
+        "x-accel-expires",
+    )
 
 
 def _after_save(visit: Visit) -> str | None:
