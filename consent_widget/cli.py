@@ -48,6 +48,8 @@ def import_notice(folder: Path, effective: str | None, announce: bool, as_json: 
 
     Version 1 is announced with --announce; later versions become drafts.
     """
+    if effective and not announce:
+        raise click.UsageError("--effective goes with --announce; a draft has its date in the files.")
     deployment = _deployment()
     zone = deployment.settings.timezone
     try:

@@ -100,7 +100,8 @@ def test_an_effective_date_without_zone_is_in_the_deployments(
     [
         (["import-notice", "/nowhere"], 2, "/nowhere"),
         (["import-notice"], 2, "FOLDER"),
-        (["import-notice", str(NOTICES), "--effective", "tomorrow"], 1, "tomorrow"),
+        (["import-notice", str(NOTICES), "--announce", "--effective", "tomorrow"], 1, "tomorrow"),
+        (["import-notice", str(NOTICES), "--effective", "2027-01-01"], 2, "--announce"),
         (["nothing"], 2, "nothing"),
         (["upgrade", "--wrong"], 2, "--wrong"),
     ],
