@@ -244,6 +244,16 @@ def decide(
     )
 
 
+def decided_under(choice: Choice, schedule: Schedule) -> int:
+    """The number of the version that goes with the time of ``choice``, 0 for none.
+
+    Whoever adds a category keeps the time of the earlier decisions, while the
+    version they saw may be one that took effect since.
+    """
+    then = schedule.in_force(choice.decided_at)
+    return min(choice.notice, then.number if then else 0)
+
+
 def _granted(wish: Wish, register: Register) -> frozenset[str]:
     if wish.action is Action.ACCEPT_ALL:
         return frozenset(register.optional)

@@ -6,7 +6,7 @@ from typing import NoReturn
 from flask import Response, jsonify, redirect, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from ..core.consent import Consent, Decision, Wish
+from ..core.consent import Consent, Decision, Wish, decided_under
 from ..core.errors import InputError, StoreUnavailable
 from ..services.consent import Outcome, record_decision, recorded_choice
 from ..storage.consent import Evidence
@@ -179,7 +179,7 @@ def _page(
         | {
             "checked": granted if ticked is None else ticked,
             "decided_at": show_moment(here, choice.decided_at, t) if choice else None,
-            "decided_notice": choice.notice or None if choice else None,
+            "decided_notice": decided_under(choice, here.schedule) or None if choice else None,
             "asked_again": show_asked_again(here, consent, t),
             "signal": here.signal,
             "next": next_path,

@@ -15,6 +15,7 @@ from consent_widget.core.consent import (
     Decision,
     Wish,
     decide,
+    decided_under,
     holds,
     most_restrictive,
     nothing_decided,
@@ -339,6 +340,21 @@ def test_add_under_a_newer_version_still_asks_again_for_what_it_did_not_name() -
     assert consent.decision("analytics") is UNDECIDED
     assert consent.decision("marketing") is GRANTED
     assert consent.decision("preferences") is GRANTED
+
+
+@pytest.mark.parametrize(
+    "notice, expected",
+    [(2, 1), (1, 1), (0, 0)],
+    ids=["added to under version 2", "decided under version 1", "before the first version"],
+)
+def test_a_choice_was_made_under_a_version_that_was_there(notice: int, expected: int) -> None:
+    versions = schedule(version(1), version(2, effective_at=NOW + DAY))
+
+    assert decided_under(choice(notice=notice, decided_at=NOW), versions) == expected
+
+
+def test_a_choice_made_before_the_first_version_was_made_under_none() -> None:
+    assert decided_under(choice(notice=1), schedule(version(1, effective_at=NOW + DAY))) == 0
 
 
 def test_add_after_the_choice_ran_out_starts_anew() -> None:

@@ -1,5 +1,7 @@
 """GET /preferences: the page on which one chooses, with or without scripts."""
 
+from datetime import timedelta
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -81,6 +83,21 @@ def test_the_script_is_told_which_cookies_to_remove(client: FlaskClient) -> None
         if one.all("input", type="checkbox")
     }
     assert named == {"preferences": "layout", "analytics": "visitor _ga_*", "marketing": "campaign"}
+
+
+def test_what_was_added_later_does_not_name_a_version_that_was_not_there_yet(
+    app: Flask, client: FlaskClient, clock: Clock
+) -> None:
+    """The date stays that of the first decision, so the version does too."""
+    decide(client, "analytics", action="add")
+    announce(deployment(app).database, 2, effective_at=clock.now + timedelta(days=10))
+    clock.tick(days=14)
+    decide(client, "marketing", action="add")
+
+    page = read_page(client.get(f"{URL}?lang=en"))
+
+    assert "You chose on 1 December 2026, 09:00" in page.text
+    assert "under version 1 of" in page.text
 
 
 def test_it_shows_what_was_chosen_when_and_under_which_version(client: FlaskClient) -> None:
