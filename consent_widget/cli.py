@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 from zoneinfo import ZoneInfo
 
 import click
@@ -11,7 +11,11 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from .core.errors import ConsentWidgetError, NoticeError
+from .core.ledger import show_time
+from .core.ledger_check import Report, check_lines
+from .core.ledger_key import PublicKey, read_pem
 from .services.deployment import Deployment
+from .services.ledger import verify
 from .services.notice import import_notices, list_versions
 from .services.setup import check_key_change, check_schema, upgrade_database
 
@@ -108,6 +112,62 @@ def _printable(value: Any) -> dict[str, Any]:
     return {
         name: item.isoformat() if isinstance(item, datetime) else item for name, item in vars(value).items()
     }
+
+
+@commands.command("verify")
+@click.argument("file", type=click.File("rb"), required=False)
+@click.option(
+    "--key", "pem", type=click.File("rb"), help="The public keys you trust (PEM); default: our own."
+)
+@_json_option
+def verify_log(file: IO[bytes] | None, pem: IO[bytes] | None, as_json: bool) -> None:
+    """Check a published log, FILE, or without one the ledger in the database.
+
+    The first entry that was altered, dropped, moved or added is named. A FILE is checked offline.
+    """
+    deployment = _deployment()
+    trusted = _trusted(pem.read()) if pem else tuple(key.public for key in deployment.log_keys)
+    try:
+        if file is None:
+            check_schema(deployment.database)
+            report = verify(deployment, trusted)
+        else:
+            report = check_lines(file, trusted)
+    except ConsentWidgetError as error:
+        _fail(error)
+    click.echo(json.dumps(_shown(report)) if as_json else _told(report))
+    if report.problem:
+        raise SystemExit(1)
+
+
+def _trusted(pem: bytes) -> tuple[PublicKey, ...]:
+    try:
+        return read_pem(pem)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", param_hint="--key") from error
+
+
+def _shown(report: Report) -> dict[str, Any]:
+    head, problem = report.head, report.problem
+    return {
+        "ok": problem is None,
+        "entries": head.size if head else 0,
+        "root": head.root if head else None,
+        "at": show_time(head.at) if head else None,
+        "key": head.key if head else None,
+        "problem": vars(problem) if problem else None,
+    }
+
+
+def _told(report: Report) -> str:
+    head, problem = report.head, report.problem
+    if problem is None:
+        return (
+            f"ok: {head.size} entries, root {head.root}, {show_time(head.at)}." if head else "ok: 0 entries."
+        )
+    where = "the head" if problem.entry is None else f"entry {problem.entry}"
+    line = f" (line {problem.line})" if problem.line else ""
+    return f"wrong: {where}{line}: {problem.message}."
 
 
 @commands.command("check")

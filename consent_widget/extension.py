@@ -19,6 +19,7 @@ from .cli import commands
 from .config import PREFIX, Settings, check_option_names, own_cookies, read_register, read_settings
 from .core.category import Category
 from .core.errors import ConsentWidgetError, SettingError, StoreUnavailable
+from .core.ledger_key import LogKey
 from .core.signing import ChoiceSigner, check_keys, fingerprint
 from .core.staff import Staff
 from .data import data_dir
@@ -152,6 +153,7 @@ class ConsentWidget:
             register=read_register(settings.categories_file, self._categories, own),
             database=database,
             signer=ChoiceSigner(keys),
+            log_keys=tuple(LogKey.derived(key) for key in keys),
             fingerprints=tuple(fingerprint(key) for key in keys),
             schedule=ScheduleCache(database, seconds=settings.schedule_seconds, failed=_report),
             clock=self._clock,

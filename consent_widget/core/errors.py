@@ -11,6 +11,7 @@
     ├── UnknownCategory           the caller names a category that is not registered (`.name`)
     ├── InputError                what a person sent cannot be used (`.code`, `.field`)
     ├── NoticeError               a notice file cannot be imported (`.path`)
+    ├── LedgerError               the ledger was altered and takes no entry; restore it
     └── StoreUnavailable          the database did not take the record; try again
 
 Messages say what happened with the values, then what to do. They carry no
@@ -81,6 +82,10 @@ class NoticeError(ConsentWidgetError):
     def __init__(self, path: str, message: str) -> None:
         super().__init__(f"{path}: {message}")
         self.path = path
+
+
+class LedgerError(ConsentWidgetError):
+    """The ledger was altered, so nothing can be entered: what is being done is not done either."""
 
 
 class StoreUnavailable(ConsentWidgetError):

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from ..config import Settings
 from ..core.category import Register
+from ..core.ledger_key import LogKey
 from ..core.signing import ChoiceSigner
 from ..storage.database import Database
 from .schedule import ScheduleCache
@@ -13,12 +14,16 @@ from .schedule import ScheduleCache
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """One app's settings, register, keys and database; ``clock`` gives aware times."""
+    """One app's settings, register, keys and database; ``clock`` gives aware times.
+
+    ``log_keys`` sign the ledger: the one of SECRET_KEY, then those of its fallbacks.
+    """
 
     settings: Settings
     register: Register
     database: Database
     signer: ChoiceSigner
+    log_keys: tuple[LogKey, ...]
     fingerprints: tuple[str, ...]
     schedule: ScheduleCache
     clock: Callable[[], datetime]

@@ -9,6 +9,7 @@ from werkzeug.routing import RequestRedirect
 from ..core.language import LANGUAGES
 from .assets import find_asset, serve_asset
 from .consent import save, show_preferences, show_state
+from .log import show_log, show_log_key
 from .notice import show_home, show_markdown, show_notice, show_version
 from .problems import answer_problem
 from .visit import host, visit
@@ -37,6 +38,8 @@ def make_blueprint(check_health: Callable[[], list[str]], url_prefix: str) -> Bl
         (f"/<{languages}:lang>/", show_notice, ["GET"]),
         (f"/<{languages}:lang>/versions/<int:number>", show_version, ["GET"]),
         (f"/<{languages}:lang>/versions/<int:number>.md", show_markdown, ["GET"]),
+        ("/log.jsonl", show_log, ["GET"]),
+        ("/log-key.pem", show_log_key, ["GET"]),
         ("/preferences", show_preferences, ["GET"]),
         ("/preferences", save, ["POST"]),
         ("/state", show_state, ["GET"]),
