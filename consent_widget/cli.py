@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any, NoReturn, cast
 from zoneinfo import ZoneInfo
 
 import click
@@ -14,7 +14,9 @@ from .core.errors import ConsentWidgetError, NoticeError
 from .core.ledger import show_time
 from .core.ledger_check import Report, check_lines
 from .core.ledger_key import PublicKey, read_pem
+from .core.staff import Staff
 from .services.deployment import Deployment
+from .services.draft import announce_draft, publish
 from .services.ledger import verify
 from .services.notice import import_notices, list_versions
 from .services.setup import check_key_change, check_schema, upgrade_database
@@ -56,12 +58,14 @@ def import_notice(folder: Path, effective: str | None, announce: bool, as_json: 
         raise click.UsageError("--effective goes with --announce; a draft has its date in the files.")
     deployment = _deployment()
     zone = deployment.settings.timezone
+    now = deployment.clock()
     try:
         check_schema(deployment.database)
         done = import_notices(
             deployment.database,
             folder,
-            now=deployment.clock(),
+            now=now,
+            announced=lambda connection, draft: publish(deployment, connection, draft, now=now),
             categories=deployment.register.optional,
             parse_time=lambda value: _time(value, zone),
             effective_at=_time(effective, zone) if effective else None,
@@ -106,6 +110,44 @@ def versions(as_json: bool) -> None:
             else "-"
         )
         click.echo(f"{one.id}\t{one.number or '-'}\t{one.state}\t{one.change_class}\t{when}")
+
+
+@commands.command("announce")
+@click.argument("version_id", metavar="ID", type=int)
+@click.option("--effective", metavar="ISO", required=True, help="When it takes effect (ISO 8601).")
+@click.option("--as", "email", metavar="EMAIL", required=True, help="Who approves and announces.")
+@click.option("--reason", default="", help="Why the lead time, or an editorial class, is overridden.")
+@_json_option
+def announce(version_id: int, effective: str, email: str, reason: str, as_json: bool) -> None:
+    """Approve and announce the draft ID (see `versions --json`) and print its number.
+
+    Four eyes hold: EMAIL is of another person than the one who edited it last.
+    """
+    deployment = _deployment()
+    try:
+        check_schema(deployment.database)
+        done = announce_draft(
+            deployment,
+            version_id,
+            revision=None,
+            staff=_staff(email),
+            now=deployment.clock(),
+            effective_at=_time(effective, deployment.settings.timezone),
+            reason=reason,
+            outright=True,
+        )
+    except ConsentWidgetError as error:
+        _fail(error)
+    click.echo(json.dumps({"id": done.id, "number": done.number}) if as_json else str(done.number))
+
+
+def _staff(email: str) -> Staff:
+    directory = current_app.extensions["consent_widget"].staff_directory
+    known = directory() if directory else ()
+    for one in known:
+        if one.email and one.email.lower() == email.lower():
+            return cast(Staff, one)
+    raise click.ClickException(f"There is no member of staff with the address {email}.")
 
 
 def _printable(value: Any) -> dict[str, Any]:

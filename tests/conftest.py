@@ -123,6 +123,7 @@ def prepared_sqlite(_migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFac
         now=factories.IN_FORCE_SINCE,
         categories=factories.OPTIONAL,
         parse_time=lambda value: pytest.fail(f"the first notice names no date, but {value!r}"),
+        announced=lambda connection, draft: None,
         announce=True,
     )
     made.engine.dispose()

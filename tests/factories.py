@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,19 +15,20 @@ from typing import Any
 
 from flask import Flask, Response, render_template_string
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, event, func, select
+from sqlalchemy import Connection, Engine, event, func, select
 from werkzeug.test import TestResponse
 
 from consent_widget import Category, ConsentWidget, Cookie, Service
 from consent_widget.core.category import Register
 from consent_widget.core.consent import Choice
+from consent_widget.core.draft import State, draft_of
 from consent_widget.core.language import Localized
 from consent_widget.core.notice import ChangeClass, Edition, NoticeText, Schedule, Version
 from consent_widget.services.deployment import Deployment
 from consent_widget.storage import consent as consent_storage
-from consent_widget.storage import notice as notice_storage
 from consent_widget.storage.consent import Evidence
 from consent_widget.storage.database import Database
+from consent_widget.storage.draft import insert_draft
 
 #: The moment at which tests happen unless they say otherwise.
 NOW = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
@@ -178,13 +179,37 @@ def announce(
 ) -> None:
     """Announce a later version, as staff will."""
     with database.writing() as connection:
-        notice_storage.insert_edition(
+        store_edition(
             connection,
             edition(f"Version {number}", change_class=change_class, ask_again=ask_again),
             now=now,
             number=number,
             effective_at=effective_at,
         )
+
+
+def store_edition(
+    connection: Connection,
+    written: Edition,
+    *,
+    now: datetime = NOW,
+    number: int | None = None,
+    effective_at: datetime | None = None,
+) -> int:
+    """Put a version into the database: a draft, or approved and announced under ``number``; its row's id."""
+    draft = replace(draft_of(written, editor="author", now=now), effective_at=effective_at)
+    if number is not None:
+        draft = replace(
+            draft,
+            state=State.ANNOUNCED,
+            number=number,
+            approved_by="approver",
+            approved_at=now,
+            approved_hash=draft.edition_hash,
+            announced_by="approver",
+            announced_at=now,
+        )
+    return insert_draft(connection, draft)
 
 
 def evidence(**values: Any) -> Evidence:

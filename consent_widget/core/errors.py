@@ -11,6 +11,9 @@
     ├── UnknownCategory           the caller names a category that is not registered (`.name`)
     ├── InputError                what a person sent cannot be used (`.code`, `.field`)
     ├── NoticeError               a notice file cannot be imported (`.path`)
+    ├── Forbidden                 this person may not do that (`.code`)
+    ├── Conflict                  things have moved on since the caller looked (`.code`)
+    ├── UnknownVersion            there is no version with this id or number
     ├── LedgerError               the ledger was altered and takes no entry; restore it
     └── StoreUnavailable          the database did not take the record; try again
 
@@ -82,6 +85,29 @@ class NoticeError(ConsentWidgetError):
     def __init__(self, path: str, message: str) -> None:
         super().__init__(f"{path}: {message}")
         self.path = path
+
+
+class Forbidden(ConsentWidgetError):
+    """The person may not do this: ``code`` is ``role`` or ``four_eyes``."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Conflict(ConsentWidgetError):
+    """What the caller saw is no longer so; nothing was changed.
+
+    ``code`` is ``revision``, ``wrong_state``, ``approval_void`` or ``one_pending``.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class UnknownVersion(ConsentWidgetError, LookupError):
+    """There is no version with this id or number."""
 
 
 class LedgerError(ConsentWidgetError):

@@ -6,16 +6,29 @@ clock, never stored and never the work of a job that may be late.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from unicodedata import normalize
+from uuid import UUID, uuid5
 
 from .errors import InputError
-from .language import LANGUAGES
+from .language import GOVERNING, LANGUAGES
 
 #: A text longer than this is refused, in characters.
 MAX_TEXT = 500_000
+
+#: Of the identifiers of versions (RFC 9562 section 5.5); ours alone, never to be changed.
+_NAMESPACE = UUID("5a1c0c1e-8d0f-5c55-9d3a-8a9f3f3b7e21")
+
+
+class Standing(StrEnum):
+    """What a version that was once announced is to readers at an instant: computed, never stored."""
+
+    ANNOUNCED = "announced"
+    IN_FORCE = "in_force"
+    SUPERSEDED = "superseded"
+    WITHDRAWN = "withdrawn"
 
 
 class ChangeClass(StrEnum):
@@ -65,9 +78,11 @@ class Edition:
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """An announced version, without its text: enough to know what applies when.
+    """A version that was announced, without its text: enough to know what applies when.
 
-    Times are aware, in UTC.
+    Times are aware, in UTC. ``source_hashes`` name the text that a translation
+    was made from. ``reason`` says why it takes effect earlier than promised,
+    ``withdrawal_reason`` why it was taken back; plain, empty where there is none.
     """
 
     number: int
@@ -78,14 +93,57 @@ class Version:
     titles: Mapping[str, str] = field(default_factory=dict)
     summaries: Mapping[str, str] = field(default_factory=dict)
     content_hashes: Mapping[str, str] = field(default_factory=dict)
+    source_hashes: Mapping[str, str] = field(default_factory=dict)
+    withdrawn_at: datetime | None = None
+    reason: str = ""
+    withdrawal_reason: str = ""
+
+    @property
+    def uid(self) -> str:
+        """An identifier for calendars and feeds that never changes: a version is frozen when announced."""
+        return str(
+            uuid5(
+                _NAMESPACE,
+                f"{self.number} {self.announced_at.astimezone(UTC).isoformat()} {self.content_hashes.get(GOVERNING)}",
+            )
+        )
 
 
 class Schedule:
-    """All announced versions in the order of their numbers."""
+    """What was announced: ``versions`` apply or will apply, in the order of their numbers.
 
-    def __init__(self, versions: Iterable[Version] = ()) -> None:
-        self.versions = tuple(sorted(versions, key=lambda one: one.number))
+    ``history`` holds those that were withdrawn before their effect as well, newest first.
+    """
+
+    def __init__(self, announced: Iterable[Version] = ()) -> None:
+        ordered = sorted(announced, key=lambda one: one.number)
+        self.versions = tuple(one for one in ordered if one.withdrawn_at is None)
+        self.history = tuple(reversed(ordered))
         self._newest_first = self.versions[::-1]
+        self._by_number = {one.number: one for one in ordered}
+
+    def find(self, number: int) -> Version | None:
+        """The version of that number, withdrawn ones too."""
+        return self._by_number.get(number)
+
+    def standing(self, version: Version, now: datetime) -> Standing:
+        """What ``version`` is to a reader at ``now``."""
+        current = self.in_force(now)
+        if version.withdrawn_at is not None:
+            return Standing.WITHDRAWN
+        if current is not None and version.number < current.number:
+            return Standing.SUPERSEDED
+        return Standing.IN_FORCE if version is current else Standing.ANNOUNCED
+
+    def stage(self, now: datetime) -> tuple[int, int, int, int]:
+        """Equal at two instants if, and only if, every version has the same standing at both."""
+        in_force, coming = self.in_force(now), self.coming(now)
+        return (
+            len(self.versions),
+            len(self.history),
+            in_force.number if in_force else 0,
+            coming.number if coming else 0,
+        )
 
     def in_force(self, now: datetime) -> Version | None:
         """The version that applies at ``now``; None before the first."""
@@ -96,10 +154,12 @@ class Schedule:
 
     def coming(self, now: datetime) -> Version | None:
         """The announced version that is not yet in force."""
-        for version in self.versions:
-            if version.effective_at > now:
-                return version
-        return None
+        found = None
+        for version in self._newest_first:
+            if version.effective_at <= now:
+                break
+            found = version
+        return found
 
     def asked_again(self, *, since: int, now: datetime) -> frozenset[str]:
         """The categories that versions after number ``since`` ask about again by ``now``."""

@@ -5,11 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import Connection
+
+from ..core.draft import Draft, State, draft_of
 from ..core.errors import NoticeError
 from ..core.language import GOVERNING
 from ..core.notice import Edition, NoticeText, Version
 from ..storage import notice as storage
 from ..storage.database import Database
+from ..storage.draft import IMPORTED, insert_draft
 from .notice_files import numbers_in, read_edition
 
 
@@ -29,6 +33,7 @@ def import_notices(
     now: datetime,
     categories: tuple[str, ...],
     parse_time: Callable[[object], datetime],
+    announced: Callable[[Connection, Draft], object],
     effective_at: datetime | None = None,
     announce: bool = False,
 ) -> list[Imported]:
@@ -36,8 +41,9 @@ def import_notices(
 
     Version 1 is announced with ``announce``: there is nobody yet who could
     have been told beforehand, so it takes effect at ``effective_at``, the date
-    in the file, or ``now``. Later versions become drafts. Importing the same
-    text twice changes nothing.
+    in the file, or ``now``. Later versions become drafts for the date in the
+    file. Importing the same text twice changes nothing. ``announced`` is told
+    of version 1 in the same transaction.
 
     Raises:
         NoticeError: a file is missing or faulty, or an announced text differs.
@@ -46,33 +52,34 @@ def import_notices(
     editions = {number: read_edition(folder, number, categories) for number in numbers_in(folder)}
     done = []
     with database.writing() as connection:
-        announced = {version.number: version for version in storage.load_schedule(connection).versions}
+        published = {version.number: version for version in storage.load_schedule(connection).versions}
         for number, (edition, written) in editions.items():
-            if number in announced:
-                version = announced[number]
+            if number in published:
+                version = published[number]
                 _check_frozen(version, edition, folder)
                 done.append(Imported(number=number, state="unchanged", effective_at=version.effective_at))
                 continue
             at_once = announce and number == 1
             when = effective_at or (_effective(written, parse_time, folder, number) if written else now)
-            draft = storage.find_draft(connection, edition)
-            if draft is not None and not at_once:
+            known = storage.find_draft(connection, edition)
+            if known is not None and not at_once:
                 done.append(Imported(number=number, state="unchanged", effective_at=None))
                 continue
-            if draft is not None:
-                storage.delete_draft(connection, draft)
-            storage.insert_edition(
-                connection,
-                edition,
-                now=now,
-                number=1 if at_once else None,
-                effective_at=when if at_once else None,
-            )
+            if known is not None:
+                storage.delete_draft(connection, known)
+            draft = draft_of(edition, editor=IMPORTED, now=now)
+            if at_once:
+                draft = replace(draft, state=State.ANNOUNCED, number=1, effective_at=when, announced_at=now)
+            elif written:
+                draft = replace(draft, effective_at=when)
+            draft = replace(draft, id=insert_draft(connection, draft))
+            if at_once:
+                announced(connection, draft)
             done.append(
                 Imported(
                     number=number,
                     state="announced" if at_once else "draft",
-                    effective_at=when if at_once else None,
+                    effective_at=draft.effective_at,
                 )
             )
     return done

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
-    insert,
     select,
 )
 from sqlalchemy.types import JSON
@@ -32,6 +31,22 @@ versions = Table(
     Column("effective_at", UtcDateTime),
     Column("announced_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),
+    # Counts every change, so that nobody overwrites what they have not seen.
+    Column("revision", Integer, nullable=False, server_default="1"),
+    Column("new_kinds", JSON),
+    Column("edited_by", String(255)),
+    Column("edited_at", UtcDateTime),
+    Column("submitted_by", String(255)),
+    Column("submitted_at", UtcDateTime),
+    Column("approved_by", String(255)),
+    Column("approved_at", UtcDateTime),
+    Column("approved_hash", String(64)),
+    Column("announced_by", String(255)),
+    Column("withdrawn_by", String(255)),
+    Column("withdrawn_at", UtcDateTime),
+    Column("comment", Text),
+    Column("reason", Text),
+    Column("withdrawal_reason", Text),
     CheckConstraint(
         "state <> 'announced' OR "
         "(number IS NOT NULL AND effective_at IS NOT NULL AND announced_at IS NOT NULL)",
@@ -48,7 +63,12 @@ texts = Table(
     Column("summary", Text, nullable=False),
     Column("markdown", Text, nullable=False),
     Column("content_hash", String(64), nullable=False),
+    # Of a translation: the content hash of the text that it was made from.
+    Column("source_hash", String(64)),
 )
+
+#: The states whose text the public may read: a version that was taken back stays on record.
+PUBLIC = ("announced", "withdrawn")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +97,7 @@ def list_versions(connection: Connection) -> list[Listed]:
 
 
 def load_schedule(connection: Connection) -> Schedule:
-    """All announced versions without their texts, in one query."""
+    """Everything that was announced, without the texts, in one query."""
     rows = connection.execute(
         select(
             versions.c.number,
@@ -85,13 +105,17 @@ def load_schedule(connection: Connection) -> Schedule:
             versions.c.ask_again,
             versions.c.effective_at,
             versions.c.announced_at,
+            versions.c.withdrawn_at,
+            versions.c.reason,
+            versions.c.withdrawal_reason,
             texts.c.language,
             texts.c.title,
             texts.c.summary,
             texts.c.content_hash,
+            texts.c.source_hash,
         )
         .join(texts, texts.c.version_id == versions.c.id)
-        .where(versions.c.state == "announced")
+        .where(versions.c.state.in_(PUBLIC))
         .order_by(versions.c.number)
     ).all()
     by_number: dict[int, list[int]] = {}
@@ -111,17 +135,21 @@ def load_schedule(connection: Connection) -> Schedule:
                 titles={row.language: row.title for row in of_version},
                 summaries={row.language: row.summary for row in of_version},
                 content_hashes={row.language: row.content_hash for row in of_version},
+                source_hashes={row.language: row.source_hash for row in of_version if row.source_hash},
+                withdrawn_at=first.withdrawn_at,
+                reason=first.reason or "",
+                withdrawal_reason=first.withdrawal_reason or "",
             )
         )
     return Schedule(found)
 
 
 def load_text(connection: Connection, *, number: int, language: str) -> NoticeText | None:
-    """The frozen text of an announced version; None if there is none."""
+    """The frozen text of a version that was announced; None if there is none."""
     row = connection.execute(
         select(texts.c.title, texts.c.summary, texts.c.markdown)
         .join(versions, versions.c.id == texts.c.version_id)
-        .where(versions.c.number == number, versions.c.state == "announced", texts.c.language == language)
+        .where(versions.c.number == number, versions.c.state.in_(PUBLIC), texts.c.language == language)
     ).one_or_none()
     return NoticeText(title=row.title, summary=row.summary, markdown=row.markdown) if row else None
 
@@ -144,41 +172,3 @@ def delete_draft(connection: Connection, draft: int) -> None:
     known = select(versions.c.id).where(versions.c.id == draft, versions.c.state == "draft")
     connection.execute(delete(texts).where(texts.c.version_id.in_(known)))
     connection.execute(delete(versions).where(versions.c.id == draft, versions.c.state == "draft"))
-
-
-def insert_edition(
-    connection: Connection,
-    edition: Edition,
-    *,
-    now: datetime,
-    number: int | None = None,
-    effective_at: datetime | None = None,
-) -> int:
-    """Store ``edition`` as a draft, or as announced under ``number``; the row's id."""
-    announced = number is not None
-    row_id = connection.execute(
-        insert(versions).values(
-            number=number,
-            state="announced" if announced else "draft",
-            change_class=edition.change_class.value,
-            ask_again=sorted(edition.ask_again),
-            effective_at=effective_at,
-            announced_at=now if announced else None,
-            created_at=now,
-        )
-    ).inserted_primary_key[0]  # type: ignore[index]
-    connection.execute(
-        insert(texts),
-        [
-            {
-                "version_id": row_id,
-                "language": language,
-                "title": text.title,
-                "summary": text.summary,
-                "markdown": text.markdown,
-                "content_hash": text.content_hash,
-            }
-            for language, text in edition.texts.items()
-        ],
-    )
-    return int(row_id)

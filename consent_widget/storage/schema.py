@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
-from . import ledger
+from . import frozen, ledger
 
 #: Ours alone, so that a host's own Alembic history is not touched.
 VERSION_TABLE = "cw_alembic_version"
@@ -17,7 +17,7 @@ _MIGRATIONS = Path(__file__).with_name("migrations")
 
 #: What sets each guarded table's triggers. A migration that rebuilds a table (Alembic's batch mode on
 #: SQLite) drops them without a word.
-_GUARDS = (ledger.guard,)
+_GUARDS = (ledger.guard, frozen.guard)
 
 
 def newest() -> str:

@@ -52,7 +52,11 @@ def _supported(tag: object) -> str | None:
 
 def current_language() -> str:
     """Path, ``?lang=``, the host's ``locale_selector``, the host's Babel, Accept-Language, Vietnamese."""
-    here = visit()
+    return language_of(visit())
+
+
+def language_of(here: Visit) -> str:
+    """The same, of a visit at hand."""
     found = here.environ.get("consent_widget.language")
     if found is None:
         found = here.environ["consent_widget.language"] = _choose(here)

@@ -27,6 +27,7 @@ from consent_widget.services.setup import upgrade_database
 from consent_widget.storage import notice as notice_table
 from consent_widget.storage.consent import decisions, records
 from consent_widget.storage.database import metadata
+from tests.factories import store_edition
 
 OPTIONAL = ("preferences", "analytics", "marketing")
 ALL = frozenset(OPTIONAL)
@@ -153,7 +154,7 @@ class Target:
         }
         edition = Edition(texts=texts, change_class=change, ask_again=frozenset(ask_again))
         with self.deployment.database.writing() as connection:
-            notice_table.insert_edition(
+            store_edition(
                 connection, edition, now=now, number=number, effective_at=effective_at or now
             )
 
@@ -162,7 +163,7 @@ class Target:
         text = NoticeText(title="Draft", summary="Draft", markdown="## Draft {#draft}\n\nA draft.")
         edition = Edition(texts={"vi": text, "en": text}, change_class=ChangeClass.MATERIAL)
         with self.deployment.database.writing() as connection:
-            notice_table.insert_edition(connection, edition, now=self.deployment.clock())
+            store_edition(connection, edition, now=self.deployment.clock())
 
     def close(self) -> None:
         self.deployment.database.engine.dispose()

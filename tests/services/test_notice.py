@@ -53,6 +53,7 @@ def do_import(
         now=now,
         categories=OPTIONAL,
         parse_time=lambda value: datetime.fromisoformat(str(value)).replace(tzinfo=UTC),
+        announced=lambda connection, draft: None,
         effective_at=effective_at,
         announce=announce,
     )

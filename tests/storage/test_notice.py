@@ -9,7 +9,7 @@ from consent_widget.core.errors import StoreUnavailable
 from consent_widget.core.notice import ChangeClass
 from consent_widget.storage import notice as storage
 from consent_widget.storage.database import Database
-from tests.factories import NOW, announce, edition
+from tests.factories import NOW, announce, edition, store_edition
 
 DAY = timedelta(days=1)
 
@@ -37,7 +37,7 @@ def test_an_announced_edition_stands_in_the_schedule(database: Database) -> None
 
 def test_drafts_are_in_no_schedule_and_have_no_text_by_number(database: Database) -> None:
     with database.writing() as connection:
-        storage.insert_edition(connection, edition(), now=NOW)
+        store_edition(connection, edition(), now=NOW)
 
     with database.reading() as connection:
         assert storage.load_schedule(connection).versions == ()
@@ -99,7 +99,7 @@ def test_the_database_itself_refuses_an_announced_version_that_is_incomplete(
 
 def test_a_draft_is_found_by_its_texts_in_every_language(database: Database) -> None:
     with database.writing() as connection:
-        draft = storage.insert_edition(connection, edition("One"), now=NOW)
+        draft = store_edition(connection, edition("One"), now=NOW)
 
     with database.reading() as connection:
         assert storage.find_draft(connection, edition("One")) == draft
@@ -121,7 +121,7 @@ def test_an_announced_version_is_no_draft_and_is_never_removed(database: Databas
 def test_the_list_holds_drafts_and_versions_in_the_order_they_were_made(database: Database) -> None:
     announce(database, 1, effective_at=NOW)
     with database.writing() as connection:
-        storage.insert_edition(connection, edition("Draft", change_class=ChangeClass.EDITORIAL), now=NOW)
+        store_edition(connection, edition("Draft", change_class=ChangeClass.EDITORIAL), now=NOW)
 
     with database.reading() as connection:
         found = storage.list_versions(connection)
