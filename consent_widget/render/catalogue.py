@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from re import sub
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -41,19 +42,27 @@ def load_catalogue(folder: Path, language: str) -> Translations:
     return Translations(compiled, domain=DOMAIN)
 
 
-_MOMENTS = {"vi": "HH:mm, d MMMM y", "en": "d MMMM y, HH:mm"}
+_MOMENTS = {"vi": "'lúc' HH:mm 'ngày' d MMMM 'năm' y", "en": "d MMMM y, HH:mm"}
 
 
 def moment(when: datetime, *, zone: ZoneInfo, language: str) -> str:
     """``when`` in ``zone`` with the zone's name, to the minute: nobody has to guess which midnight."""
     local = when.astimezone(zone)
     written = format_datetime(local, _MOMENTS[language], locale=language)
+    return f"{written} ({_zone_name(local, zone, language)})"
+
+
+def _zone_name(local: datetime, zone: ZoneInfo, language: str) -> str:
     offset = get_timezone_gmt(local, locale=language)
     name = get_timezone_name(local, width="long", locale=language)
     if name == offset and "/" in zone.key and not zone.key.startswith("Etc/"):
         # Not every zone has a name of its own; then its country tells more than numbers.
         name = get_timezone_location(zone, locale=language)
-    return f"{written} ({offset})" if name == offset else f"{written} ({name}, {offset})"
+    short = sub(r":00$", "", sub(r"([+-])0", r"\1", offset))
+    if name == offset:
+        return short
+    # Babel gives the name as it begins a sentence; in Vietnamese this "Giờ" is no name.
+    return f"{name[0].lower() + name[1:] if language == 'vi' else name}, {short}"
 
 
 def listed(words: Iterable[str], *, language: str) -> str:

@@ -89,7 +89,7 @@ def _page(error: HTTPException, status: int) -> str:
             "code": status,
             "heading": heading,
             "message": message,
-            "back": own_referrer() or context["urls"]["home"],
+            "back": own_referrer(),
         },
     )
 

@@ -15,7 +15,7 @@ WHEN = datetime(2026, 12, 31, 17, 30, tzinfo=UTC)
 @pytest.mark.parametrize(
     "zone, language, expected",
     [
-        ("Asia/Ho_Chi_Minh", "vi", "00:30, 1 tháng 1 2027"),
+        ("Asia/Ho_Chi_Minh", "vi", "lúc 00:30 ngày 1 tháng 1 năm 2027 "),
         ("Asia/Ho_Chi_Minh", "en", "1 January 2027, 00:30"),
         ("UTC", "en", "31 December 2026, 17:30"),
         ("America/New_York", "en", "31 December 2026, 12:30"),
@@ -28,9 +28,12 @@ def test_a_moment_is_told_in_the_deployments_zone(zone: str, language: str, expe
 @pytest.mark.parametrize(
     "zone, language, expected",
     [
-        ("Asia/Ho_Chi_Minh", "vi", "GMT+07:00"),
-        ("Asia/Ho_Chi_Minh", "en", "GMT+07:00"),
-        ("America/New_York", "en", "Eastern Standard Time, GMT-05:00"),
+        ("Asia/Ho_Chi_Minh", "vi", "(giờ Việt Nam, GMT+7)"),
+        ("Asia/Ho_Chi_Minh", "en", "(Vietnam Time, GMT+7)"),
+        ("America/New_York", "en", "(Eastern Standard Time, GMT-5)"),
+        ("Asia/Kolkata", "en", "(India Time, GMT+5:30)"),
+        ("Etc/GMT-10", "vi", "(GMT+10)"),
+        ("UTC", "vi", "(giờ Phối hợp Quốc tế, GMT+0)"),
     ],
 )
 def test_a_moment_names_its_zone(zone: str, language: str, expected: str) -> None:

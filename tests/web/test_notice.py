@@ -119,8 +119,8 @@ def test_the_page_tells_version_date_with_zone_and_hash(client: FlaskClient, lan
 
     (time,) = page.all("time")
     assert time["datetime"] == IN_FORCE_SINCE.isoformat()
-    assert {"vi": "09:00, 1 tháng 11 2026", "en": "1 November 2026, 09:00"}[lang] in time.text
-    assert "GMT+07:00" in time.text
+    assert {"vi": "lúc 09:00 ngày 1 tháng 11 năm 2026", "en": "1 November 2026, 09:00"}[lang] in time.text
+    assert "GMT+7)" in time.text
     (shown,) = page.all("code", data_content_hash=None)
     markdown = client.get(f"/privacy/{lang}/versions/1.md").data
     assert shown.text == sha256(markdown).hexdigest()

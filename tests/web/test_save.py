@@ -680,7 +680,15 @@ def test_a_hosts_own_error_pages_do_not_answer_for_ours(
 def test_the_refusal_leads_back_to_the_page_one_was_on(client: FlaskClient) -> None:
     response = client.post(URL, data={"action": "x"}, headers={"Referer": "http://localhost/services"})
 
-    assert read_page(response).one("a", class_="consent-widget-back")["href"] == "/services"
+    back = read_page(response).one("a", class_="consent-widget-back")
+    assert (back["href"], back.text) == ("/services", "Quay lại trang trước")
+
+
+def test_the_refusal_leads_home_where_nobody_knows_the_page_one_was_on(client: FlaskClient) -> None:
+    response = client.post(URL, data={"action": "x"}, headers={"Referer": "https://evil.example/services"})
+
+    back = read_page(response).one("a", class_="consent-widget-back")
+    assert (back["href"], back.text) == ("/", "Về trang chủ")
 
 
 # While the store is down
