@@ -257,13 +257,17 @@ def _categories(path: Path, known: Mapping[str, Category]) -> list[Category]:
     return [category_from_mapping(name, table, known.get(name)) for name, table in tables.items()]
 
 
+#: Nobody else receives what these cookies hold.
+_ON_THIS_SITE = {"vi": "ngay trên trang web này", "en": "on this website"}
+
+
 def own_cookies(settings: Settings, *, session: str, remember: str) -> Category:
     """The necessary cookies of this package, of Flask's session and of Flask-Login."""
     name, here = settings.cookie_name, settings.controller.name
     choice = Service(
-        name="consent-widget",
+        name={"vi": "Lựa chọn về cookie", "en": "Cookie choice"},
         provider=here,
-        country="–",
+        country=_ON_THIS_SITE,
         purpose={"vi": "Ghi nhớ lựa chọn của bạn về cookie.", "en": "Remembers your choice about cookies."},
         cookies=tuple(
             Cookie(
@@ -280,9 +284,9 @@ def own_cookies(settings: Settings, *, session: str, remember: str) -> Category:
         ),
     )
     sign_in = Service(
-        name="session",
+        name={"vi": "Phiên làm việc và đăng nhập", "en": "Session and sign-in"},
         provider=here,
-        country="–",
+        country=_ON_THIS_SITE,
         purpose={
             "vi": "Giữ phiên làm việc và phiên đăng nhập của bạn.",
             "en": "Keeps your session and your sign-in.",

@@ -14,7 +14,7 @@ from re import Pattern
 from re import compile as compile_pattern
 
 from .errors import RegisterError, UnknownCategory
-from .language import Localized, missing_language
+from .language import GOVERNING, Localized, missing_language
 
 
 @dataclass(frozen=True)
@@ -67,21 +67,23 @@ class Cookie:
 class Service:
     """A vendor within a category: who receives data, in which country, for what.
 
-    ``purpose`` is plain text per language; ``origins`` are the origins its
+    ``name``, ``provider`` and ``country`` are plain text, one for all or one per
+    language; ``purpose`` is one per language; ``origins`` are the origins its
     scripts and frames come from (``https://media.example``).
     """
 
-    name: str
-    provider: str
-    country: str
+    name: str | Localized
+    provider: str | Localized
+    country: str | Localized
     purpose: Localized
     cookies: tuple[Cookie, ...] = ()
     origins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        where = f"services.{self.name or '?'}"
+        where = f"services.{_label(self.name)}"
         for field in ("name", "provider", "country"):
-            if not str(getattr(self, field) or "").strip():
+            value = getattr(self, field)
+            if missing_language(value) if isinstance(value, Mapping) else not str(value or "").strip():
                 raise RegisterError(
                     f"{where}.{field}", "is missing; visitors must be told (Law 91/2025 Art. 9)."
                 )
@@ -254,7 +256,7 @@ def category_from_mapping(name: str, data: Mapping[str, object], known: Category
 
 
 def _service(where: str, table: Mapping[str, object]) -> Service:
-    where = f"{where}.{table.get('name', '?')}"
+    where = f"{where}.{_label(table.get('name'))}"
     values = _keys(where, table, Service)
     values["cookies"] = tuple(
         Cookie(**_keys(f"{where}.cookies", cookie, Cookie))  # type: ignore[arg-type]
@@ -264,6 +266,11 @@ def _service(where: str, table: Mapping[str, object]) -> Service:
         if field not in values:
             raise RegisterError(f"{where}.{field}", "is missing; visitors must be told (Law 91/2025 Art. 9).")
     return Service(**values)  # type: ignore[arg-type]
+
+
+def _label(name: object) -> str:
+    """What messages call a service."""
+    return str((name.get(GOVERNING) if isinstance(name, Mapping) else name) or "?")
 
 
 def _keys(where: str, table: Mapping[str, object], shape: type) -> dict[str, object]:

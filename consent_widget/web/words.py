@@ -87,9 +87,9 @@ def _service(service: Service, t: Words, unused: frozenset[str]) -> ShownService
     if service.cookies and not cookies:
         return None
     return ShownService(
-        name=service.name,
-        provider=service.provider,
-        country=service.country,
+        name=_localized(service.name, t),
+        provider=_localized(service.provider, t),
+        country=_localized(service.country, t),
         purpose=service.purpose[t.language],
         cookies=cookies,
     )

@@ -315,6 +315,26 @@ def test_necessary_categories_stand_first() -> None:
     assert register.names == ("necessary", "analytics")
 
 
+def test_a_service_may_be_called_otherwise_in_each_language(tmp_path: Path) -> None:
+    register = from_toml(
+        tmp_path,
+        "[[categories.analytics.services]]\nname={vi='Bộ đếm', en='Counter'}\nprovider='C'\n"
+        "country={vi='Đức', en='Germany'}\npurpose={vi='V', en='V'}",
+    )
+
+    (service,) = register["analytics"].services
+    assert service.name == {"vi": "Bộ đếm", "en": "Counter"}
+    assert service.country == {"vi": "Đức", "en": "Germany"}
+
+
+@pytest.mark.parametrize("field", ["name", "provider", "country"])
+def test_a_service_called_in_one_language_alone_is_refused(field: str) -> None:
+    given: dict[str, Any] = {"name": "C", "provider": "C", "country": "VN", "purpose": words()}
+
+    with pytest.raises(RegisterError, match=rf"services\..+\.{field}"):
+        Service(**given | {field: {"vi": "Bộ đếm"}})
+
+
 def test_an_exact_name_wins_over_an_earlier_pattern() -> None:
     register = Register(
         [

@@ -67,8 +67,7 @@ def test_each_category_is_explained_with_its_services_and_cookies(app: Flask, cl
         assert category.title["en"] in page.text
         assert category.purpose["en"] in page.text
         for service in category.services:
-            if service.name != "session":
-                assert service.purpose["en"] in page.text
+            assert service.purpose["en"] in page.text
     assert "_ga_*" in page.text
     sensitive = [one for one in page.all("fieldset") if "Sensitive personal data" in one.text]
     assert len(sensitive) == 2

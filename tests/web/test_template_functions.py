@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from consent_widget.core.errors import UnknownCategory
+from consent_widget.core.language import Localized
 from consent_widget.core.notice import ChangeClass
 from tests.conftest import MakeApp
 from tests.factories import (
@@ -491,6 +492,31 @@ def test_settings_and_notice_are_always_one_click_away(
     assert notice.text
 
 
+def _in(lang: str, words: str | Localized) -> str:
+    return words if isinstance(words, str) else words[lang]
+
+
+@pytest.mark.parametrize(
+    "lang, expected",
+    [
+        (
+            "vi",
+            "Phiên làm việc và đăng nhập HTEK, ngay trên trang web này "
+            "Giữ phiên làm việc và phiên đăng nhập của bạn. Nhận ra",
+        ),
+        (
+            "en",
+            "Session and sign-in HTEK, on this website Keeps your session and your sign-in. Recognises you",
+        ),
+    ],
+)
+def test_the_table_tells_of_our_own_cookies_in_the_readers_language(
+    app: Flask, lang: str, expected: str
+) -> None:
+    """What for, and why it needs no consent."""
+    assert expected in read_page(printed(app, "{{ consent_cookie_table() }}", lang=lang)).text
+
+
 @pytest.mark.parametrize("lang", ["vi", "en"])
 def test_the_table_names_every_cookie_with_service_country_and_time(app: Flask, lang: str) -> None:
     page = read_page(printed(app, "{{ consent_cookie_table() }}", lang=lang))
@@ -502,7 +528,9 @@ def test_the_table_names_every_cookie_with_service_country_and_time(app: Flask, 
     for category in deployment(app).register:
         assert category.title[lang] in text
         for service in category.services:
-            assert service.country in text
+            assert _in(lang, service.name) in text
+            assert f"{_in(lang, service.provider)}, {_in(lang, service.country)}" in text
+            assert service.purpose[lang] in text
             for cookie in service.cookies:
                 in_use = not cookie.label.startswith("__") and cookie.label != "remember_token"
                 assert (cookie.label in [one.text for one in page.all("code")]) is in_use
