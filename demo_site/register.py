@@ -5,6 +5,7 @@ from datetime import timedelta
 from consent_widget import Category, Cookie, Service
 
 HALF_A_YEAR = timedelta(days=182)
+VIETNAM = {"vi": "Việt Nam", "en": "Vietnam"}
 
 
 def categories(second_origin: str) -> tuple[Category, ...]:
@@ -18,13 +19,13 @@ def _preferences() -> Category:
         title={"vi": "Tùy chỉnh cá nhân", "en": "Preferences"},
         purpose={
             "vi": "Ghi nhớ những gì bạn đã chọn để lần sau không phải chọn lại.",
-            "en": "Remember what you chose, so that you need not choose again next time.",
+            "en": "Remembers what you chose, so that you need not choose again next time.",
         },
         services=(
             Service(
-                name="Biểu mẫu liên hệ HTEK",
+                name={"vi": "Biểu mẫu liên hệ HTEK", "en": "HTEK contact form"},
                 provider="HTEK",
-                country="Việt Nam",
+                country=VIETNAM,
                 purpose={
                     "vi": "Chọn sẵn dịch vụ bạn đã hỏi lần trước trong biểu mẫu liên hệ.",
                     "en": "Preselects in the contact form the service you asked about last time.",
@@ -41,14 +42,14 @@ def _analytics(second_origin: str) -> Category:
         title={"vi": "Phân tích truy cập", "en": "Analytics"},
         purpose={
             "vi": "Đếm lượt xem và xem trang nào hữu ích để cải thiện website.",
-            "en": "Count visits and see which pages are useful, to improve the site.",
+            "en": "Counts visits and shows which pages are useful, so that the site can be improved.",
         },
         sensitive=True,
         services=(
             Service(
                 name="Demo Analytics",
                 provider=f"Demo Analytics ({second_origin})",
-                country="Việt Nam",
+                country=VIETNAM,
                 purpose={
                     "vi": "Thống kê lượt truy cập bằng một mã số ngẫu nhiên trong trình duyệt.",
                     "en": "Counts visits by a random number kept in the browser.",
@@ -69,14 +70,14 @@ def _marketing(second_origin: str) -> Category:
         title={"vi": "Tiếp thị", "en": "Marketing"},
         purpose={
             "vi": "Hiển thị video và nội dung giới thiệu của bên thứ ba, đo hiệu quả của chúng.",
-            "en": "Show third-party videos and promotions, and measure how they do.",
+            "en": "Shows third-party videos and promotions, and measures how they do.",
         },
         sensitive=True,
         services=(
             Service(
                 name="Demo Video",
                 provider=f"Demo Video ({second_origin})",
-                country="Việt Nam",
+                country=VIETNAM,
                 purpose={
                     "vi": "Phát video trong khung nhúng của bên thứ ba.",
                     "en": "Plays videos in a third party's frame.",
@@ -86,7 +87,7 @@ def _marketing(second_origin: str) -> Category:
             Service(
                 name="Demo Campaign",
                 provider=f"Demo Campaign ({second_origin})",
-                country="Việt Nam",
+                country=VIETNAM,
                 purpose={
                     "vi": "Ghi nhận bạn đến từ chiến dịch giới thiệu nào.",
                     "en": "Notes which promotion brought you here.",
