@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from inspect import signature
 from pathlib import Path
 from threading import Lock
@@ -15,6 +16,9 @@ from markupsafe import Markup
 from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError
 
+from .admin import blueprint as admin
+from .admin.desk import EXTENSION as ADMIN
+from .admin.desk import Desk
 from .cli import commands
 from .config import PREFIX, Settings, check_option_names, own_cookies, read_register, read_settings
 from .core.category import Category
@@ -22,6 +26,7 @@ from .core.errors import ConsentWidgetError, SettingError, StoreUnavailable
 from .core.ledger_key import LogKey
 from .core.signing import ChoiceSigner, check_keys, fingerprint
 from .core.staff import Staff
+from .core.stamp import Stamps
 from .data import data_dir
 from .services.deployment import Deployment
 from .services.schedule import ScheduleCache
@@ -29,9 +34,16 @@ from .services.setup import check_schema, note_keys, problems
 from .storage.database import Database, open_engine
 from .web.assets import load_assets
 from .web.blueprint import make_blueprint, show_gpc
+from .web.comparison import show_diff
+from .web.context import common_context
 from .web.gate import UNGATED, Gate
+from .web.language import WORDS, answer_in, current_language
 from .web.markup import FUNCTIONS
-from .web.visit import Host
+from .web.origin import safe_path, same_origin
+from .web.preview import preview_page
+from .web.problems import wants_json
+from .web.visit import Host, visit
+from .web.wish import check_origin
 
 logger = logging.getLogger("consent_widget")
 
@@ -66,7 +78,7 @@ class ConsentWidget:
         staff_loader: Callable[[], Staff | None] | None = None,
         engine: Engine | None = None,
         staff_directory: Callable[[], Iterable[Staff]] | None = None,
-        mailer: Any = None,
+        mailer: Callable[[EmailMessage], object] | None = None,
         locale_selector: Callable[[], str | None] | None = None,
         csp_nonce: Callable[[], str | None] | None = None,
         clock: Callable[[], datetime] | None = None,
@@ -78,6 +90,7 @@ class ConsentWidget:
             ("clock", clock),
             ("csp_nonce", csp_nonce),
             ("locale_selector", locale_selector),
+            ("mailer", mailer),
             ("staff_directory", staff_directory),
             ("staff_loader", staff_loader),
         ):
@@ -116,11 +129,14 @@ class ConsentWidget:
             csp_nonce=self._csp_nonce,
             locale_selector=self._locale_selector,
         )
-        installed = Installed(app, deployment, host)
+        installed = Installed(app, deployment, host, self.staff_directory, self.mailer)
         app.extensions["consent_widget"] = installed
         app.jinja_env.globals.update(FUNCTIONS)
         app.cli.add_command(commands)
         app.register_blueprint(make_blueprint(installed.problems, prefix))
+        if self.staff_loader is not None:
+            app.extensions[ADMIN] = self._desk(deployment, self.staff_loader)
+            app.register_blueprint(admin.make_blueprint(prefix))
         if deployment.settings.gpc_declared:
             app.add_url_rule("/.well-known/gpc.json", "consent_widget_gpc", show_gpc)
         app.wsgi_app = Gate(app.wsgi_app, host, installed.start)  # type: ignore[method-assign]
@@ -129,6 +145,26 @@ class ConsentWidget:
         """Leave ``view`` out of the gate: it answers for its cookies itself."""
         setattr(view, UNGATED, True)
         return view
+
+    def _desk(self, deployment: Deployment, staff_loader: Callable[[], Staff | None]) -> Desk:
+        """What the staff's door needs of the host and of the public door."""
+        return Desk(
+            deployment=deployment,
+            staff_loader=staff_loader,
+            staff_directory=self.staff_directory,
+            mailer=self.mailer,
+            words=WORDS,
+            language=current_language,
+            answer_in=answer_in,
+            context=lambda language: common_context(visit(), language),
+            base=lambda: visit().base,
+            check_origin=check_origin,
+            same_origin=same_origin,
+            safe_path=safe_path,
+            wants_json=wants_json,
+            show_diff=lambda old, new, language: show_diff(old, new, WORDS[language], level=4),
+            preview=preview_page,
+        )
 
     def _deployment(self, app: Flask) -> Deployment:
         settings = read_settings(app.config, self._options, _OPTIONS)
@@ -141,7 +177,7 @@ class ConsentWidget:
             keys[0] = secrets.token_hex(32)
         session = app.config["SESSION_COOKIE_NAME"]
         remember = app.config.get("REMEMBER_COOKIE_NAME", "remember_token")
-        if {session, remember} & {settings.cookie_name, f"{settings.cookie_name}_view"}:
+        if {session, remember} & {f"{settings.cookie_name}{suffix}" for suffix in ("", "_view", "_seen")}:
             raise SettingError(
                 f"{PREFIX}COOKIE_NAME",
                 f"{settings.cookie_name!r} is the name of a cookie of the host; take another.",
@@ -154,6 +190,7 @@ class ConsentWidget:
             database=database,
             signer=ChoiceSigner(keys),
             log_keys=tuple(LogKey.derived(key) for key in keys),
+            stamps=Stamps(keys),
             fingerprints=tuple(fingerprint(key) for key in keys),
             schedule=ScheduleCache(database, seconds=settings.schedule_seconds, failed=_report),
             clock=self._clock,
@@ -170,8 +207,17 @@ _OPTIONS = tuple(
 class Installed:
     """The widget on one app: what ``app.extensions["consent_widget"]`` holds."""
 
-    def __init__(self, app: Flask, deployment: Deployment, host: Host) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        deployment: Deployment,
+        host: Host,
+        staff_directory: Callable[[], Iterable[Staff]] | None,
+        mailer: Callable[[EmailMessage], object] | None,
+    ) -> None:
         self.deployment = deployment
+        self.staff_directory = staff_directory
+        self.mailer = mailer
         self.host = host
         self._app = app
         self._health_path = f"{deployment.settings.url_prefix}/health"
@@ -197,8 +243,10 @@ class Installed:
     def _get_ready(self) -> bool:
         csrf = self._app.extensions.get("csrf")
         if csrf is not None:
-            # Our public forms are guarded by Fetch Metadata and Origin, not by the host's token.
-            csrf.exempt(self._app.blueprints["consent_widget"])
+            # Our public forms are guarded by Fetch Metadata and Origin, those of staff by a token of ours.
+            for name in ("consent_widget", admin.NAME, "consent_widget_accounts"):
+                if name in self._app.blueprints:
+                    csrf.exempt(self._app.blueprints[name])
         self._check_layout()
         try:
             check_schema(self.deployment.database)

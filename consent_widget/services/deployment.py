@@ -8,6 +8,7 @@ from ..config import Settings
 from ..core.category import Register
 from ..core.ledger_key import LogKey
 from ..core.signing import ChoiceSigner
+from ..core.stamp import Stamps
 from ..storage.database import Database
 from .schedule import ScheduleCache
 
@@ -17,6 +18,7 @@ class Deployment:
     """One app's settings, register, keys and database; ``clock`` gives aware times.
 
     ``log_keys`` sign the ledger: the one of SECRET_KEY, then those of its fallbacks.
+    ``stamps`` signs forms and links.
     """
 
     settings: Settings
@@ -24,6 +26,7 @@ class Deployment:
     database: Database
     signer: ChoiceSigner
     log_keys: tuple[LogKey, ...]
+    stamps: Stamps
     fingerprints: tuple[str, ...]
     schedule: ScheduleCache
     clock: Callable[[], datetime]

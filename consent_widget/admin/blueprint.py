@@ -1,0 +1,109 @@
+"""The routes of the staff's door, and the headers of every answer."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response
+from werkzeug.exceptions import HTTPException, NotFound
+
+from ..core.errors import (
+    Conflict,
+    Forbidden,
+    InputError,
+    LedgerError,
+    StoreUnavailable,
+    UnknownVersion,
+)
+from ..core.language import LANGUAGES
+from .audit import show_audit
+from .desk import desk
+from .elsewhere import show_sign_in
+from .guard import to_sign_in
+from .overview import show_overview
+from .preview import preview_typed, show_preview
+from .problems import SignedOut, answer_error
+from .version import add_version, change_version, show_new, show_version
+
+NAME = "consent_widget_admin"
+
+#: No script but our own built files, no frame around these pages (ASVS 3.4.3 to 3.4.6).
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    "object-src 'none'; require-trusted-types-for 'script'; trusted-types consent-widget"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Robots-Tag": "noindex",
+}
+
+_PREVIEW = f"<any({','.join(LANGUAGES)}):lang>"
+
+_ROUTES: tuple[tuple[str, str, Callable[..., Response]], ...] = (
+    ("GET", "/", show_overview),
+    ("GET", "/versions/new", show_new),
+    ("POST", "/versions/new", add_version),
+    ("POST", f"/versions/new/preview/{_PREVIEW}", preview_typed),
+    ("GET", "/versions/<int:id>", show_version),
+    ("POST", "/versions/<int:id>", change_version),
+    ("GET", f"/versions/<int:id>/preview/{_PREVIEW}", show_preview),
+    ("POST", f"/versions/<int:id>/preview/{_PREVIEW}", preview_typed),
+    ("GET", "/audit", show_audit),
+)
+
+
+def make_blueprint(url_prefix: str) -> Blueprint:
+    """The blueprint ``consent_widget_admin`` below ``url_prefix``, that of all our pages."""
+    blueprint = Blueprint(NAME, __name__, url_prefix=f"{url_prefix}/admin")
+    for method, rule, view in _ROUTES:
+        blueprint.add_url_rule(
+            rule,
+            view_func=view,
+            methods=[method],
+            endpoint=f"{view.__name__}_new" if "/new/" in rule else view.__name__,
+            provide_automatic_options=False,
+            merge_slashes=False,
+        )
+    # Last in the router's order: accounts.py, where a host uses it, has a sign-in of its own.
+    blueprint.add_url_rule(
+        "/<path:rest>",
+        view_func=show_rest,
+        methods=["GET"],
+        provide_automatic_options=False,
+        merge_slashes=False,
+    )
+    for kind in (
+        HTTPException,
+        InputError,
+        Forbidden,
+        UnknownVersion,
+        Conflict,
+        LedgerError,
+        StoreUnavailable,
+    ):
+        blueprint.register_error_handler(kind, answer_error)
+    blueprint.register_error_handler(SignedOut, _signed_out)
+    blueprint.after_request(_add_headers)
+    return blueprint
+
+
+def show_rest(rest: str) -> Response:
+    """Where one signs in, on a host with a sign-in of its own; whatever else is asked for is not there."""
+    if rest == "sign-in":
+        return show_sign_in()
+    raise NotFound
+
+
+def _signed_out(error: SignedOut) -> Response:
+    return answer_error(error) if desk().wants_json() else to_sign_in()
+
+
+def _add_headers(response: Response) -> Response:
+    """What a view has not set itself; staff pages are nobody's to keep."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers["Cache-Control"] = "no-store"
+    return response

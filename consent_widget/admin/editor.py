@@ -1,0 +1,243 @@
+"""The page of one version: what is typed or stored, what changed, what the law asks, what may be done."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Response, request
+from markupsafe import Markup
+
+from ..core.draft import NEW, Draft, Event, State, may
+from ..core.language import GOVERNING, LANGUAGES
+from ..core.notice import ChangeClass
+from ..core.staff import Staff
+from ..render.catalogue import moment
+from ..services.draft import Gate, ask_gate, lead_of
+from ..services.notice import notice_text
+from .desk import Words, desk, known_staff, words
+from .forms import Typed, show_local, typed_in
+from .guard import current_staff, form_token, take_done
+from .overview import name_of, standing_of, steps_of
+from .page import answer_page
+from .preview import preview_link
+from .problems import code_of, status_of
+from .sayings import (
+    explain_class,
+    say_class,
+    say_done,
+    say_error,
+    say_event,
+    say_lead,
+    say_new,
+    say_state,
+    say_why_not,
+)
+from .warnings import show_checklist, show_hidden
+
+#: In which states a text may still be changed.
+_DECISIONS = {one.value for one in (Event.APPROVE, Event.ANNOUNCE, Event.RETURN, Event.WITHDRAW)}
+_OPEN = (State.DRAFT, State.IN_REVIEW, State.APPROVED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A radio button or a tick box; ``label`` and ``hint`` plain."""
+
+    value: str
+    label: str
+    hint: str
+    checked: bool
+
+
+def start_from() -> Typed:
+    """The form for a new version: the text in force, to be changed."""
+    deployment = desk().deployment
+    now = deployment.clock()
+    empty = typed_in(None, deployment.settings.timezone)
+    version = deployment.schedule.at(now).in_force(now)
+    if version is None:
+        return empty
+    written = dict(empty.texts)
+    for language in LANGUAGES:
+        text = notice_text(deployment.database, number=version.number, language=language)
+        if text is not None:
+            written |= {f"title_{language}": text.title, f"text_{language}": text.markdown}
+    return Typed(**{**vars(empty), "texts": written})
+
+
+def answer_editor(
+    draft: Draft | None, sent: Typed, *, editing: bool = False, refusal: Exception | None = None
+) -> Response:
+    """The page; ``refusal`` says why what was ``sent`` was not done."""
+    t, staff, deployment = words(), current_staff(), desk().deployment
+    now = deployment.clock()
+    is_open = draft is None or draft.state in _OPEN
+    may_write = may(staff, Event.SAVE)
+    gate = ask_gate(deployment, draft, now=now) if draft else None
+    context = {
+        "draft": draft,
+        "sent": sent,
+        "editing": is_open and may_write and (editing or draft is None or draft.state is State.DRAFT),
+        "csrf_token": form_token(staff),
+        "action": f"{desk().base()}/admin/versions/{draft.id if draft else 'new'}",
+        "script_words": _script_words(t),
+        "sides": [_side(one, draft, sent, gate, t, refusal) for one in LANGUAGES],
+        "classes": _classes(sent, now, t),
+        "new": _questions(sent, t),
+        "categories": _categories(sent, t),
+        "zone": deployment.settings.timezone.key,
+        "errors": _errors(refusal, t),
+        "conflict": code_of(refusal) == "revision" if refusal else False,
+        "done": say_done(take_done(), t),
+        "checklist": show_checklist(sent, gate.before if gate else _in_force_texts(), t),
+    }
+    if draft is not None:
+        context |= _stored(draft, staff, gate, now, t)
+    return answer_page("version.html", context, status_of(refusal) if refusal else 200)
+
+
+def _questions(sent: Typed, t: Words) -> list[Choice]:
+    said = {one: say_new(one, t) for one in NEW}
+    return [
+        Choice(value=one, label=label, hint=hint, checked=one in sent.new)
+        for one, (label, hint) in said.items()
+    ]
+
+
+def _stored(draft: Draft, staff: Staff, gate: Gate | None, now: datetime, t: Words) -> dict[str, Any]:
+    schedule = desk().deployment.schedule.at(now)
+    names = known_staff()
+    found = steps_of(draft, schedule, staff)
+    allowed = {step.event.value for step in found if step.why_not is None}
+    state = standing_of(draft, schedule)
+    settings = desk().deployment.settings
+    own = settings.public_url or request.host_url.rstrip("/")
+    return {
+        "state": state,
+        "state_label": say_state(state, t),
+        "may": allowed,
+        "decides": bool(allowed & _DECISIONS),
+        "dates": bool(allowed & {Event.APPROVE.value, Event.ANNOUNCE.value}),
+        "blocked": [
+            {"label": say_event(step.event, t), "why": say_why_not(step.why_not, t)}
+            for step in found
+            if step.why_not
+        ],
+        "history": _history(draft, names, t),
+        "reasons": [say_error(code, t) for code in (gate.reasons if gate else ())],
+        "earliest": show_moment(gate.earliest, t) if gate else "",
+        "preview_links": {one: preview_link(draft, one) for one in LANGUAGES},
+        "shared_link": f"{own}{preview_link(draft, t.language).removeprefix(request.script_root)}",
+        "editor_name": name_of(draft.edited_by, names, t),
+        "effective_at": draft.effective_at,
+        "class_label": say_class(draft.change_class.value, t),
+    }
+
+
+def show_moment(when: datetime, t: Words) -> str:
+    return moment(when, zone=desk().deployment.settings.timezone, language=t.language)
+
+
+def _history(draft: Draft, names: Mapping[str, Staff], t: Words) -> list[dict[str, Any]]:
+    """Who did what when, as far as the version itself remembers."""
+    said = [
+        (t("Started"), None, draft.created_at),
+        (t("Last edited"), draft.edited_by, draft.edited_at),
+        (t("Submitted"), draft.submitted_by, draft.submitted_at),
+        (t("Approved"), draft.approved_by, draft.approved_at),
+        (t("Announced"), draft.announced_by, draft.announced_at),
+        (t("Withdrawn"), draft.withdrawn_by, draft.withdrawn_at),
+    ]
+    return [{"what": what, "who": name_of(who, names, t), "at": at} for what, who, at in said if at]
+
+
+def _side(
+    language: str, draft: Draft | None, sent: Typed, gate: Gate | None, t: Words, refusal: Exception | None
+) -> dict[str, Any]:
+    """One language: what is typed, its difference from the text in force, what it hides."""
+    text = sent.texts[f"text_{language}"]
+    stored = draft.texts[language] if draft else ""
+    before = (gate.before if gate else _in_force_texts()).get(language)
+    conflict = refusal is not None and code_of(refusal) == "revision" and draft is not None
+    return {
+        "lang": language,
+        "name": t("Vietnamese") if language == GOVERNING else t("English"),
+        "governs": language == GOVERNING,
+        "title": sent.texts[f"title_{language}"],
+        "summary": sent.texts[f"summary_{language}"],
+        "text": text,
+        "stored": stored,
+        "before": before is not None,
+        "diff": desk().show_diff(before, text, t.language) if before is not None and text else Markup(),
+        "conflict_diff": desk().show_diff(stored, text, t.language) if conflict else Markup(),
+        "hidden": show_hidden(text),
+        "stale": bool(draft and draft.stale and language != GOVERNING and text),
+    }
+
+
+def _in_force_texts() -> dict[str, str]:
+    found = start_from().texts
+    return {one: found[f"text_{one}"] for one in LANGUAGES if found[f"text_{one}"]}
+
+
+def _classes(sent: Typed, now: datetime, t: Words) -> list[dict[str, Any]]:
+    lead = lead_of(desk().deployment)
+    zone = desk().deployment.settings.timezone
+    return [
+        {
+            "value": one.value,
+            "label": say_class(one.value, t),
+            "hint": explain_class(one.value, t),
+            "lead": say_lead(lead.days[one], t),
+            "earliest": show_moment(lead.earliest(one, now), t) if lead.days[one] else "",
+            "earliest_local": show_local(lead.earliest(one, now), zone),
+            "checked": one.value == sent.change_class,
+        }
+        for one in ChangeClass
+    ]
+
+
+def _categories(sent: Typed, t: Words) -> list[Choice]:
+    register = desk().deployment.register
+    return [
+        Choice(value=one.name, label=one.title[t.language], hint="", checked=one.name in sent.ask_again)
+        for one in register
+        if not one.necessary
+    ]
+
+
+def _errors(refusal: Exception | None, t: Words) -> dict[str, str]:
+    """The message by field; under "" where it belongs to none."""
+    if refusal is None:
+        return {}
+    instants: tuple[str, ...] = getattr(refusal, "instants", ())
+    code = code_of(refusal)
+    if code == "skipped_time":
+        message = t(
+            "Clocks are set forward here, so this time does not exist. It would be %(first)s or %(second)s.",
+            first=instants[0],
+            second=instants[1],
+        )
+    elif code == "doubled_time":
+        message = t(
+            "Clocks are set back here, so this time comes twice: as %(first)s and as %(second)s.",
+            first=instants[0],
+            second=instants[1],
+        )
+    else:
+        message = say_error(code, t)
+    return {getattr(refusal, "field", None) or "": message}
+
+
+def _script_words(t: Words) -> dict[str, str]:
+    """What the editor's script says and its buttons are called; data attributes of the form."""
+    return {
+        "label-bold": t("Bold"),
+        "label-italic": t("Italic"),
+        "label-heading": t("Heading"),
+        "label-list": t("List"),
+        "label-numbers": t("Numbered list"),
+        "label-link": t("Link"),
+        "label-toolbar": t("Formatting"),
+    }
