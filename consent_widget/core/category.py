@@ -16,6 +16,11 @@ from re import compile as compile_pattern
 from .errors import RegisterError, UnknownCategory
 from .language import GOVERNING, Localized, missing_language
 
+#: What browsers take for a name or an attribute (RFC 6265bis section 5.6), without white space and commas.
+_COOKIE_NAME = compile_pattern(r"[^\x00-\x20\x7f;,=]+")
+_COOKIE_PATH = compile_pattern(r"/[^\x00-\x1f\x7f;]*")
+_COOKIE_DOMAIN = compile_pattern(r"[^\x00-\x20\x7f;,=/:]*")
+
 
 @dataclass(frozen=True)
 class Cookie:
@@ -37,20 +42,27 @@ class Cookie:
     def __post_init__(self) -> None:
         if bool(self.name) == bool(self.pattern):
             raise RegisterError("cookie.name", "give either a name or a pattern, one of the two.")
-        if not isinstance(self.label, str):
-            raise RegisterError("cookie.name", f"must be text, not {self.label!r}.")
+        if not isinstance(self.label, str) or not _COOKIE_NAME.fullmatch(self.label):
+            raise RegisterError(
+                "cookie.name", f"{self.label!r} is no name of a cookie; it holds no space and none of ; , =."
+            )
         if type(self.lifetime) is int:
             object.__setattr__(self, "lifetime", timedelta(seconds=self.lifetime))
         if not isinstance(self.lifetime, timedelta | str | None) and missing_language(self.lifetime):
             raise RegisterError(
                 f"cookie {self.label}.lifetime", "give whole seconds, or words, one text or one per language."
             )
-        for field in ("paths", "domains"):
+        for field, shape, example in (
+            ("paths", _COOKIE_PATH, '["/", "/shop"]'),
+            ("domains", _COOKIE_DOMAIN, '["shop.example"]'),
+        ):
             where = f"cookie {self.label}.{field}"
             values = _tuple(getattr(self, field), where)
-            if not all(isinstance(one, str) or (one is None and field == "domains") for one in values):
-                raise RegisterError(where, "must be a list of texts.")
             # TOML has no null: an empty domain is the host itself.
+            if not values or not all(
+                isinstance(one, str | None) and shape.fullmatch(one or "") for one in values
+            ):
+                raise RegisterError(where, f"must be a list such as {example}, not {values!r}.")
             object.__setattr__(self, field, tuple(one or None for one in values))
 
     @property

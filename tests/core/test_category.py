@@ -315,6 +315,38 @@ def test_necessary_categories_stand_first() -> None:
     assert register.names == ("necessary", "analytics")
 
 
+@pytest.mark.parametrize("name", ["a b;c", "a b", "a;b", "a=b", "a,b", "a\n", "a\0", " "])
+@pytest.mark.parametrize("kind", ["name", "pattern"])
+def test_what_is_no_name_of_a_cookie_is_refused(kind: str, name: str) -> None:
+    with pytest.raises(RegisterError, match=r"^cookie\.name: "):
+        Cookie(**{kind: name})
+
+
+@pytest.mark.parametrize("name", ["_ga", "__Host-a", "cart[0]", "a.b", "wordpress_logged_in_*", "a?"])
+def test_names_that_are_in_use_are_taken(name: str) -> None:
+    assert Cookie(pattern=name).label == name
+
+
+@pytest.mark.parametrize("field", ["paths", "domains"])
+@pytest.mark.parametrize("values", [(), ("a;b",), ("a\n",), (5,), ("/", 5)])
+def test_a_cookie_is_set_somewhere(field: str, values: tuple[Any, ...]) -> None:
+    """Otherwise a withdrawal would expire it nowhere."""
+    given: dict[str, Any] = {field: values}
+
+    with pytest.raises(RegisterError, match=rf"^cookie a\.{field}: "):
+        Cookie("a", **given)
+
+
+@pytest.mark.parametrize("path", ["", "shop", "shop/", "https://shop.example/"])
+def test_a_path_begins_with_a_slash(path: str) -> None:
+    with pytest.raises(RegisterError, match=r"^cookie a\.paths: .*/shop"):
+        Cookie("a", paths=("/", path))
+
+
+def test_an_empty_domain_is_the_host_itself() -> None:
+    assert Cookie("a", domains=("", "shop.example")).domains == (None, "shop.example")
+
+
 def test_a_service_may_be_called_otherwise_in_each_language(tmp_path: Path) -> None:
     register = from_toml(
         tmp_path,

@@ -501,8 +501,7 @@ def _in(lang: str, words: str | Localized) -> str:
     [
         (
             "vi",
-            "Phiên làm việc và đăng nhập HTEK, ngay trên trang web này "
-            "Giữ phiên làm việc và phiên đăng nhập của bạn. Nhận ra",
+            "và đăng nhập HTEK, ngay trên trang web này Giữ phiên làm việc và phiên đăng nhập của bạn. Nhận",
         ),
         (
             "en",
