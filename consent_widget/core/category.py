@@ -42,9 +42,10 @@ class Cookie:
     def __post_init__(self) -> None:
         if bool(self.name) == bool(self.pattern):
             raise RegisterError("cookie.name", "give either a name or a pattern, one of the two.")
-        if not isinstance(self.label, str) or not _COOKIE_NAME.fullmatch(self.label):
+        name: object = self.label  # a TOML file may hold anything
+        if not (isinstance(name, str) and _COOKIE_NAME.fullmatch(name)):
             raise RegisterError(
-                "cookie.name", f"{self.label!r} is no name of a cookie; it holds no space and none of ; , =."
+                "cookie.name", f"{name!r} is no name of a cookie; it holds no space and none of ; , =."
             )
         if type(self.lifetime) is int:
             object.__setattr__(self, "lifetime", timedelta(seconds=self.lifetime))

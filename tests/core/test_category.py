@@ -318,8 +318,10 @@ def test_necessary_categories_stand_first() -> None:
 @pytest.mark.parametrize("name", ["a b;c", "a b", "a;b", "a=b", "a,b", "a\n", "a\0", " "])
 @pytest.mark.parametrize("kind", ["name", "pattern"])
 def test_what_is_no_name_of_a_cookie_is_refused(kind: str, name: str) -> None:
+    given: dict[str, Any] = {kind: name}
+
     with pytest.raises(RegisterError, match=r"^cookie\.name: "):
-        Cookie(**{kind: name})
+        Cookie(**given)
 
 
 @pytest.mark.parametrize("name", ["_ga", "__Host-a", "cart[0]", "a.b", "wordpress_logged_in_*", "a?"])
