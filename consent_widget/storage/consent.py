@@ -68,8 +68,9 @@ class Evidence:
     """Under which circumstances a decision was made.
 
     ``mechanism`` is how it reached us (``form`` or ``script``); ``notice_hash``
-    the hash of the notice text in ``language``; ``wording`` the canonical JSON
-    of what the banner said, ``wording_hash`` its SHA-256.
+    the hash of the notice text in ``language``; ``wording`` the HTML of banner
+    and preferences as an undecided visitor reads them, ``wording_hash`` the
+    SHA-256 of its UTF-8 bytes.
     """
 
     action: str
