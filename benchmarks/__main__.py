@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from tests.browser.chromium import ChromiumMissing
 
 from .browser import measure_browser
+from .diff import measure_diff
 from .figures import table, write_results
 from .serve import serving
 from .server import measure_server
@@ -22,6 +23,7 @@ def main() -> int:
         folder = Path(name)
         sites = {kind: make_site(kind, folder / kind.name.lower()) for kind in Kind}
         figures = measure_sizes(sites)
+        figures += measure_diff()
         figures += measure_server(sites[Kind.NO_NONCE], make_site(Kind.BARE, folder / "printed"))
         served = folder / "served"
         served.mkdir()

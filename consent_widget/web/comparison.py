@@ -1,0 +1,150 @@
+"""What changed between two notice texts, as HTML that also reads without colour, script or sight."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from markupsafe import Markup
+
+from ..core.diff import Block, Change, Diff, compare
+from ..core.passage import Form
+from .context import render
+from .language import Words
+from .pieces import cells_of, inline, without_marks
+
+#: Same paragraphs are folded where at least so many stand in a row.
+_FOLD_FROM = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownBlock:
+    """``change`` as in core/diff.py; ``label`` says in words what became of the whole block, if anything.
+
+    ``follows`` is true where the block before it in the group has the same
+    label. ``cells`` are those of a table row; ``html`` is the element that
+    anything else is.
+    """
+
+    change: str
+    label: str
+    follows: bool
+    html: Markup
+    cells: tuple[Markup, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownGroup:
+    """Blocks one after the other, the rows of one table or none."""
+
+    is_table: bool
+    blocks: tuple[ShownBlock, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownRun:
+    """Groups to print, folded under ``summary`` if there is one."""
+
+    summary: str
+    groups: tuple[ShownGroup, ...]
+
+
+def show_diff(old: str, new: str, t: Words, *, level: int = 2, with_counts: bool = True) -> Markup:
+    """The changes from ``old`` to ``new``, two Markdown texts, in the words of ``t``.
+
+    The clauses' headings are ``<h{level}>``. ``with_counts`` puts a sentence
+    above it: how many words, or that there is no change. Nothing of the texts
+    becomes markup or a link: an approver reads what an author wrote without
+    its effects. Needs an app context.
+    """
+    diff = compare(old, new)
+    context = {
+        "t": t,
+        "summary": _summary(diff, t) if with_counts else "",
+        "runs": () if diff.is_empty else tuple(_runs(diff.blocks, t, level)),
+    }
+    return render("notice/_diff.html", context)
+
+
+def _summary(diff: Diff, t: Words) -> str:
+    counts = diff.counts
+    if diff.is_empty:
+        if any(piece.kind is not Change.SAME for block in diff.blocks for piece in block.pieces):
+            return t("Only spaces and line breaks differ. The words are the same.")
+        return t("The two texts are the same.")
+    words = t("Words added: %(added)s, removed: %(removed)s.", added=counts.added, removed=counts.removed)
+    if not counts.moved:
+        return words
+    return words + " " + t("Words moved: %(number)s.", number=counts.moved)
+
+
+def _runs(blocks: Sequence[Block], t: Words, level: int) -> Iterator[ShownRun]:
+    """The blocks, what is far from any change folded."""
+    visible = _near_changes(blocks)
+    for is_visible, places in groupby(range(len(blocks)), key=visible.__contains__):
+        run = [blocks[at] for at in places if not _is_ruler(blocks[at])]
+        folded = not is_visible and len(run) >= _FOLD_FROM
+        yield ShownRun(
+            summary=t("Unchanged paragraphs: %(number)s", number=len(run)) if folded else "",
+            groups=tuple(
+                ShownGroup(is_table=is_row, blocks=tuple(_shown_in_order(group, t, level)))
+                for is_row, group in groupby(run, key=lambda one: one.form is Form.ROW)
+            ),
+        )
+
+
+def _near_changes(blocks: Sequence[Block]) -> set[int]:
+    """Where the changed blocks are, those beside them, and the heading that each stands under."""
+    visible: set[int] = set()
+    heading = 0
+    for at, block in enumerate(blocks):
+        if block.form is Form.HEADING:
+            heading = at
+        if block.kind is not Change.SAME:
+            visible |= {heading, at - 1, at, at + 1}
+    return visible
+
+
+_RULER = re.compile(r"[\s|:-]+")
+
+
+def _is_ruler(block: Block) -> bool:
+    """Whether it is the line under a table's head, which no reader sees."""
+    is_row = block.form is Form.ROW and block.kind is not Change.CHANGED
+    return is_row and all(_RULER.fullmatch(piece.text) for piece in block.pieces)
+
+
+def _shown_in_order(blocks: Iterable[Block], t: Words, level: int) -> Iterator[ShownBlock]:
+    before = ""
+    for block in blocks:
+        shown = _shown(block, t, level)
+        yield replace(shown, follows=bool(before) and shown.label == before)
+        before = shown.label
+
+
+def _shown(block: Block, t: Words, level: int) -> ShownBlock:
+    label = ""
+    if block.kind in (Change.ADDED, Change.REMOVED, Change.MOVED):
+        arrived = block.pieces[0].kind is Change.ADDED
+        label = {
+            (Change.ADDED, True): t("Added"),
+            (Change.REMOVED, False): t("Removed"),
+            (Change.MOVED, True): t("Moved here"),
+            (Change.MOVED, False): t("Moved elsewhere"),
+        }[block.kind, arrived]
+    words = {} if label else {Change.ADDED: t("added:"), Change.REMOVED: t("removed:")}
+    pieces = without_marks(block)
+    cells: tuple[Markup, ...] = ()
+    html = Markup("")
+    if block.form is Form.ROW:
+        cells = tuple(inline(cell, words) for cell in cells_of(pieces))
+    else:
+        tag = {Form.HEADING: f"h{_depth(block, level)}", Form.CODE: "pre"}.get(block.form, "p")
+        html = Markup("<{0}>{1}</{0}>").format(Markup(tag), inline(pieces, words))
+    return ShownBlock(change=block.kind.value, label=label, follows=False, html=html, cells=cells)
+
+
+def _depth(block: Block, level: int) -> int:
+    """The level of a heading: that of the clauses, ``##``, is ``level``."""
+    marks = re.match(r"\s*(#*)", block.pieces[-1].text)
+    return min(6, level + max(0, len(marks[1] if marks else "") - 2))
