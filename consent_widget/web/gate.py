@@ -191,14 +191,15 @@ def _after_save(visit: Visit) -> str | None:
     """Where to go on after a plain form was saved, or None where no cookie came back.
 
     The marker disappears either way: from the address bar by a redirect, or
-    from the query string the view gets to see.
+    from the query string the view gets to see. In a link of others it means nothing.
     """
     environ = visit.environ
     rest = "&".join(part for part in environ["QUERY_STRING"].split("&") if part.partition("=")[0] != SAVED)
     if len(rest) == len(environ["QUERY_STRING"]) or environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
         return None
     environ["QUERY_STRING"] = rest
-    if not visit.cookies:
+    # Over plain http, and in old browsers, nobody says where a request came from.
+    if not visit.cookies and environ.get("HTTP_SEC_FETCH_SITE", "same-origin") == "same-origin":
         visit.no_cookie = True
         return None
     # Relative to the address the browser knows: the host's ProxyFix, which knows scheme and prefix, may

@@ -108,6 +108,23 @@ def test_the_marker_stands_before_a_fragment(app: Flask) -> None:
     assert bare_client(app).post(URL, data=form).headers["Location"] == f"/services?{MARK}=1#prices"
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
+def test_a_link_with_the_marker_tells_nobody_that_a_choice_was_not_kept(app: Flask, site: str) -> None:
+    """After a save of ours browsers say same-origin, redirects included (Fetch Metadata section 2.2)."""
+    client = bare_client(app)
+
+    back = client.get(f"/?a=1&{MARK}=1", headers={"Sec-Fetch-Site": site})
+
+    assert (back.status_code, back.headers["Location"]) == (303, "./?a=1")
+    assert "did not keep" not in alerts(client.get("/?a=1&lang=en", headers={"Sec-Fetch-Site": site}))
+
+
+def test_after_a_save_of_ours_the_marker_is_believed(app: Flask) -> None:
+    page = bare_client(app).get(f"/?a=1&{MARK}=1&lang=en", headers={"Sec-Fetch-Site": "same-origin"})
+
+    assert "did not keep" in alerts(page)
+
+
 def test_whoever_was_asked_by_the_preferences_is_told_there_too(app: Flask) -> None:
     client = bare_client(app)
     saved = client.post(URL, data=FORM | {"next": URL})
