@@ -62,7 +62,7 @@ $(VENV)/made:
 
 $(VENV)/installed: setup.cfg pyproject.toml | $(VENV)/made
 	@echo 'Installing the package and what it needs into $(VENV) ...'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[accounts]'
 	@touch $@
 
 $(VENV)/installed-test $(VENV)/installed-check: $(VENV)/installed-%: setup.cfg pyproject.toml | $(VENV)/made

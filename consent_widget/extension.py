@@ -177,7 +177,9 @@ class ConsentWidget:
             keys[0] = secrets.token_hex(32)
         session = app.config["SESSION_COOKIE_NAME"]
         remember = app.config.get("REMEMBER_COOKIE_NAME", "remember_token")
-        if {session, remember} & {f"{settings.cookie_name}{suffix}" for suffix in ("", "_view", "_seen")}:
+        if {session, remember} & {
+            f"{settings.cookie_name}{suffix}" for suffix in ("", "_view", "_seen", "_staff", "_device")
+        }:
             raise SettingError(
                 f"{PREFIX}COOKIE_NAME",
                 f"{settings.cookie_name!r} is the name of a cookie of the host; take another.",

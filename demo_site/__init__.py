@@ -7,6 +7,7 @@ serves it. What it reads from the environment stands in ``settings.py``.
 from flask import Flask, render_template
 
 from consent_widget import ConsentWidget
+from consent_widget.accounts import StaffAccounts
 
 from . import language, policy
 from .cookies import cookies
@@ -49,12 +50,16 @@ def create_app() -> Flask:
     app.context_processor(lambda: {"second_origin": settings.second_origin})
     language.init_app(app, catalogues=settings.directory / "translations")
     policy.init_app(app, second_origin=settings.second_origin)
+    accounts = StaffAccounts()
     ConsentWidget(
         app,
         categories=categories(settings.second_origin),
         csp_nonce=policy.nonce,
         clock=ticking_clock(settings.start),
+        staff_loader=accounts.staff_loader,
+        staff_directory=accounts.staff_directory,
     )
+    accounts.init_app(app)
     third_parties = create_third_parties(settings.site)
     app.wsgi_app = ByHost(app.wsgi_app, host=settings.second_host, other=third_parties)  # type: ignore[method-assign]
     return app

@@ -9,9 +9,11 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from . import staff
 from .settings import DemoError, Settings, read_settings, ticking_clock
 
 NOTICES = Path(__file__).parent / "notices"
@@ -30,8 +32,8 @@ def main() -> int:
         settings = read_settings()
         check_port(settings.port)
         clock = ticking_clock(settings.start) if settings.start else None
-        prepare(settings, clock)
-        return serve(settings, clock)
+        passwords = prepare(settings, clock)
+        return serve(settings, clock, passwords)
     except DemoError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
@@ -54,21 +56,28 @@ def check_port(port: int) -> None:
         raise busy
 
 
-def prepare(settings: Settings, clock: Callable[[], datetime] | None) -> None:
-    """Make the folder and the tables; announce the first notice if there is none. Earlier data stays."""
+def prepare(settings: Settings, clock: Callable[[], datetime] | None) -> dict[str, str]:
+    """Make the folder and the tables; announce the first notice if there is none. Earlier data stays.
+
+    The staff's passwords by address.
+    """
     settings.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     _flask("upgrade", clock=clock)
     if not json.loads(_flask("versions", "--json", clock=clock)):
         _flask("import-notice", str(NOTICES), "--announce", clock=clock)
+    return staff.add_staff(settings.directory, partial(_flask, clock=clock))
 
 
-def serve(settings: Settings, clock: Callable[[], datetime] | None) -> int:
+def serve(settings: Settings, clock: Callable[[], datetime] | None, passwords: dict[str, str]) -> int:
     """Start the processes and wait: 0 when told to end, 1 when one of them ended by itself."""
     running: list[subprocess.Popen[bytes]] = []
     try:
         running.extend(_start(module, clock) for module in PROCESSES)
         _wait_for(settings.port, running)
         print(f"HTEK's demo site: {settings.site}/", flush=True)
+        print(f"Staff sign in at {settings.site}/privacy/admin/ with:", flush=True)
+        for email, password in passwords.items():
+            print(f"  {email}  {password}", flush=True)
         print(f"Data: {settings.directory}. Ctrl-C ends it.", flush=True)
         while all(process.poll() is None for process in running):
             time.sleep(0.2)
@@ -81,15 +90,15 @@ def _start(module: str, clock: Callable[[], datetime] | None) -> subprocess.Pope
     return subprocess.Popen([sys.executable, "-m", module], env=_environment(clock))  # noqa: S603  # ours
 
 
-def _flask(*arguments: str, clock: Callable[[], datetime] | None) -> str:
-    """What ``flask consent`` prints for ``arguments``.
+def _flask(*arguments: str, clock: Callable[[], datetime] | None, given: str = "") -> str:
+    """What ``flask consent`` prints for ``arguments`` and ``given`` as its input.
 
     Raises:
         DemoError: the command failed; its own message is in the error.
     """
     command = [sys.executable, "-m", "flask", "--app", "demo_site", "consent", *arguments]
     done = subprocess.run(  # noqa: S603  # our own command and folder
-        command, env=_environment(clock), capture_output=True, text=True, check=False
+        command, env=_environment(clock), input=given, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise DemoError(_complaint(done.stderr or done.stdout))

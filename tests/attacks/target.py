@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from consent_widget import Category, ConsentWidget, Cookie, Service, Staff, current_consent
+from consent_widget.accounts import StaffAccounts
 from consent_widget.core.consent import Choice
 from consent_widget.core.notice import ChangeClass, Edition, NoticeText
 from consent_widget.core.signing import ChoiceSigner
@@ -66,7 +67,8 @@ _COMPILED = _CompiledOnce()
 class Target:
     """One running host: an app with the widget on the database ``url``, migrated, version 1 in force.
 
-    ``keys`` is the signing key followed by its fallbacks; ``clock`` the time of all of it.
+    ``keys`` is the signing key followed by its fallbacks; ``clock`` the time of all of it;
+    ``has_accounts``: its staff sign in with accounts of ours.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Target:
         clock: Callable[[], datetime] | None = None,
         categories: Iterable[str] = OPTIONAL,
         staff_loader: Callable[[], Staff | None] | None = None,
+        has_accounts: bool = False,
         **settings: Any,
     ) -> None:
         key, *fallbacks = keys
@@ -92,6 +95,9 @@ class Target:
             CONSENT_WIDGET_UNDECLARED_COOKIES="block",
         )
         self.names = tuple(categories)
+        self.accounts = StaffAccounts() if has_accounts else None
+        if self.accounts is not None:
+            staff_loader = self.accounts.staff_loader
         ConsentWidget(
             self.app,
             categories=[_category(name) for name in self.names],
@@ -99,6 +105,8 @@ class Target:
             staff_loader=staff_loader,
             **settings,
         )
+        if self.accounts is not None:
+            self.accounts.init_app(self.app)
         self._add_pages()
         upgrade_database(self.deployment.database)
         with self.deployment.database.reading() as connection:
@@ -154,9 +162,7 @@ class Target:
         }
         edition = Edition(texts=texts, change_class=change, ask_again=frozenset(ask_again))
         with self.deployment.database.writing() as connection:
-            store_edition(
-                connection, edition, now=now, number=number, effective_at=effective_at or now
-            )
+            store_edition(connection, edition, now=now, number=number, effective_at=effective_at or now)
 
     def draft(self) -> None:
         """Put a version into the database that is not announced."""

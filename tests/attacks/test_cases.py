@@ -21,7 +21,7 @@ def test_every_case_has_a_test() -> None:
 
 
 def test_the_data_is_complete() -> None:
-    """All cases of the areas cookie, keys, requests, forgery, caches, hosts and headers."""
+    """All cases of the areas cookie, keys, requests, forgery, caches, hosts, headers, redirects and sign-in."""
     areas = [one.partition("-")[0] for one in all_cases()]
 
     assert {area: areas.count(area) for area in areas} == {
@@ -32,4 +32,6 @@ def test_the_data_is_complete() -> None:
         "CJ": 5,
         "CA": 6,
         "HH": 4,
+        "OR": 8,
+        "AU": 12,
     }

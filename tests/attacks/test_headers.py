@@ -9,6 +9,7 @@ from flask import request
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
+from tests.attacks import staff
 from tests.attacks.cases import STAFF, SUBSCRIBERS, Case, attack
 from tests.attacks.conftest import MakeTarget
 from tests.attacks.target import SECURE_NAME, Target, ask
@@ -202,9 +203,25 @@ def test_mirror_and_refusal_hold_no_identifier(case: Case, site: Target) -> None
     assert mirrors == {"analytics:0.marketing:0.preferences:0"}
 
 
-@attack("CJ-004", until=STAFF)
-def test_attributes_of_the_staff_cookie(case: Case, site: Target) -> None:
-    assert ask(site, "", "/privacy/admin/sign-in").status_code == 200
+@attack("CJ-004")
+def test_attributes_of_the_staff_cookie(case: Case, make_target: MakeTarget, database_url: str) -> None:
+    """Of the session, before and after the sign-in and when it is taken away, and of the known device."""
+    target = make_target(database_url, has_accounts=True)
+    staff.hire(target)
+    browser = target.browser()
+
+    sent = browser.get(staff.SIGN_IN).headers.getlist("Set-Cookie")
+    sent += staff.sign_in(browser).headers.getlist("Set-Cookie")
+    page = {"token": staff.token(browser, staff.ACCOUNT)}
+    sent += browser.post("/privacy/admin/sign-out", data=page).headers.getlist("Set-Cookie")
+
+    assert [one.partition("=")[0] for one in sent].count(staff.COOKIE) == 3
+    assert [one.partition("=")[0] for one in sent].count(staff.DEVICE) == 1
+    for one in sent:
+        pair, *attributes = one.split("; ")
+        assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(attributes)
+        assert "Domain" not in one
+        assert len(pair) <= 100
 
 
 @attack("CJ-005")

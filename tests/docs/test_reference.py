@@ -10,6 +10,7 @@ import pytest
 
 import consent_widget
 from consent_widget import testing
+from consent_widget.accounts.commands import staff
 from consent_widget.cli import commands
 from consent_widget.config import PREFIX, Settings
 from consent_widget.web.markup import FUNCTIONS
@@ -17,6 +18,9 @@ from tests.conftest import MakeApp
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
+
+#: Of any app, and of one with StaffAccounts.
+COMMANDS = {**commands.commands, "staff": staff}
 
 SETTINGS = [f"{PREFIX}{name.upper()}" for name in Settings.__dataclass_fields__]
 EVENTS = ["ready", "decided", "changed", "withdrawn"]
@@ -59,21 +63,31 @@ def test_the_defaults_are_told(default: str) -> None:
     assert default in read("settings.md")
 
 
-@pytest.mark.parametrize("name", sorted(commands.commands))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_and_each_of_its_options_is_described(name: str) -> None:
     text = section("command-line.md", f"`flask consent {name}")
 
-    for parameter in commands.commands[name].params:
+    for parameter in COMMANDS[name].params:
         shown = (
             parameter.opts[0] if isinstance(parameter, click.Option) else str(parameter.human_readable_name)
         )
         assert shown in text, f"{name} {shown}"
 
 
+@pytest.mark.parametrize("name", sorted(staff.commands))
+def test_every_command_for_accounts_is_described(name: str) -> None:
+    text = section("command-line.md", "`flask consent staff")
+
+    assert f"`{name} " in text
+    for parameter in staff.commands[name].params:
+        if isinstance(parameter, click.Option):
+            assert parameter.opts[0] in text
+
+
 def test_no_command_is_described_that_there_is_not() -> None:
     described = re.findall(r"^## `flask consent ([\w-]+)", read("command-line.md"), flags=re.MULTILINE)
 
-    assert sorted(described) == sorted(commands.commands)
+    assert sorted(described) == sorted(COMMANDS)
 
 
 @pytest.mark.parametrize("event", EVENTS)

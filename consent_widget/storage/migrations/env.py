@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from consent_widget.storage import consent, keys, ledger, notice  # noqa: F401  # they register their tables
+from consent_widget.storage import account, consent, keys, ledger, notice  # noqa: F401  # they register their tables
 from consent_widget.storage.database import metadata
 from consent_widget.storage.schema import VERSION_TABLE
 

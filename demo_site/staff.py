@@ -1,0 +1,47 @@
+"""The demonstration's staff: one of each role, with random passwords that stand in DEMO_DIR/passwords.json."""
+
+import json
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+#: Name and role by the part of the address before the @.
+STAFF = {
+    "author": "Trần Thị Mai",
+    "approver": "Lê Văn Hùng",
+    "officer": "Phạm Thu Hà",
+    "auditor": "Nguyễn Quốc Anh",
+}
+_DOMAIN = "demo.example"
+
+#: Runs ``flask consent`` with arguments and a text for its input, and gives what it prints.
+Run = Callable[..., str]
+
+
+def add_staff(directory: Path, run: Run) -> dict[str, str]:
+    """Make the accounts that are missing; the passwords by address."""
+    path = directory / "passwords.json"
+    passwords: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known = {one["email"] for one in json.loads(run("staff", "list", "--json"))}
+    for role, name in STAFF.items():
+        email = f"{role}@{_DOMAIN}"
+        if email in known and email in passwords:
+            continue
+        password = "-".join(secrets.token_hex(2) for _ in range(4))
+        order = ("reset", email) if email in known else ("add", email, "--name", name, "--role", role)
+        run("staff", *order, "--ask", given=f"{password}\n")
+        # Afterwards: a start that is broken off before this line resets the account the next time.
+        passwords[email] = password
+        _write(path, passwords)
+    return passwords
+
+
+def _write(path: Path, passwords: dict[str, str]) -> None:
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    # Born with its mode: nobody else can read it, not for a moment.
+    number = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(number, "w", encoding="utf-8") as file:
+        json.dump(passwords, file, indent=2)
+    draft.replace(path)

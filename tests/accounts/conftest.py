@@ -1,0 +1,49 @@
+"""Offices, on each kind of database where something is stored and on SQLite where that is not the subject."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consent_widget.services.setup import upgrade_database
+from consent_widget.storage.database import Database, open_engine
+from tests.accounts.office import Office
+from tests.factories import Clock
+
+MakeOffice = Callable[..., Office]
+
+
+@pytest.fixture
+def make_office(prepared_url: str, clock: Clock, tmp_path: Path) -> Iterator[MakeOffice]:
+    """Makes offices; all on one database unless another is given."""
+    made: list[Office] = []
+
+    def make(database_url: str = prepared_url, **options: Any) -> Office:
+        folder = tmp_path / f"office{len(made)}"
+        folder.mkdir()
+        made.append(Office(database_url, folder=folder, clock=clock, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.database.engine.dispose()
+
+
+@pytest.fixture
+def office(make_office: MakeOffice) -> Office:
+    """An office on SQLite with one author."""
+    made = make_office()
+    made.hire()
+    return made
+
+
+@pytest.fixture
+def stored_office(make_office: MakeOffice, database_url: str) -> Office:
+    """The same on each kind of database."""
+    upgraded = Database(open_engine(database_url))
+    upgrade_database(upgraded)
+    upgraded.engine.dispose()
+    made = make_office(database_url)
+    made.hire()
+    return made
