@@ -269,18 +269,28 @@ def own_cookies(settings: Settings, *, session: str, remember: str) -> Category:
         provider=here,
         country=_ON_THIS_SITE,
         purpose={"vi": "Ghi nhớ lựa chọn của bạn về cookie.", "en": "Remembers your choice about cookies."},
-        cookies=tuple(
+        cookies=(
+            *(
+                Cookie(
+                    name=f"{prefix}{name}{suffix}",
+                    lifetime=LIFETIME,
+                    domains=(settings.cookie_domain,),
+                    justification={
+                        "vi": "Không có cookie này, trang web phải hỏi lại bạn ở mỗi trang.",
+                        "en": "Without it the site would have to ask you again on every page.",
+                    },
+                )
+                for suffix in ("", "_view")
+                for prefix in (settings.secure_prefix(), "")
+            ),
             Cookie(
-                name=f"{prefix}{name}{suffix}",
-                lifetime=LIFETIME,
+                name=f"{name}_seen",
                 domains=(settings.cookie_domain,),
                 justification={
-                    "vi": "Không có cookie này, trang web phải hỏi lại bạn ở mỗi trang.",
-                    "en": "Without it the site would have to ask you again on every page.",
+                    "vi": "Ghi nhớ rằng bạn đã ẩn thông báo về phiên bản chính sách sắp tới.",
+                    "en": "Remembers that you have hidden the message about a coming version of the policy.",
                 },
-            )
-            for suffix in ("", "_view")
-            for prefix in (settings.secure_prefix(), "")
+            ),
         ),
     )
     sign_in = Service(

@@ -61,7 +61,7 @@ const make = async (names, main) => {
   }
 };
 
-await make(["consent.ts", "widget.css", "dialog.css", "page.css"]);
+await make(["consent.ts", "widget.css", "dialog.css", "bar.css", "page.css", "sign-in.css", "admin.ts", "admin.css"]);
 // The loader names the whole script as it is served (consent_widget/web/assets.py).
 const digest = createHash("sha256")
   .update(readFileSync(`${out}consent.js`))

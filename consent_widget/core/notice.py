@@ -126,6 +126,13 @@ class Schedule:
         """The version of that number, withdrawn ones too."""
         return self._by_number.get(number)
 
+    def before(self, version: Version) -> Version | None:
+        """The version that ``version`` changes: the newest one before it that was not withdrawn."""
+        for earlier in self._newest_first:
+            if earlier.number < version.number:
+                return earlier
+        return None
+
     def standing(self, version: Version, now: datetime) -> Standing:
         """What ``version`` is to a reader at ``now``."""
         current = self.in_force(now)

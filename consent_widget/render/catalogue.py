@@ -1,7 +1,7 @@
 """The words of the interface, and times and lists as a reader expects them."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from babel.dates import (
+    format_date,
     format_datetime,
     format_timedelta,
     get_timezone_gmt,
@@ -42,6 +43,7 @@ def load_catalogue(folder: Path, language: str) -> Translations:
     return Translations(compiled, domain=DOMAIN)
 
 
+_DAYS = {"vi": "d MMMM 'năm' y", "en": "d MMMM y"}
 _MOMENTS = {"vi": "'lúc' HH:mm 'ngày' d MMMM 'năm' y", "en": "d MMMM y, HH:mm"}
 
 
@@ -50,6 +52,12 @@ def moment(when: datetime, *, zone: ZoneInfo, language: str) -> str:
     local = when.astimezone(zone)
     written = format_datetime(local, _MOMENTS[language], locale=language)
     return f"{written} ({_zone_name(local, zone, language)})"
+
+
+def whole_day(day: date, *, zone: ZoneInfo, language: str) -> str:
+    """``day`` with the zone in which it ends, as it is called at that end."""
+    end = datetime.combine(day, time.max, zone)
+    return f"{format_date(day, _DAYS[language], locale=language)} ({_zone_name(end, zone, language)})"
 
 
 def _zone_name(local: datetime, zone: ZoneInfo, language: str) -> str:

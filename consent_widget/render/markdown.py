@@ -102,10 +102,15 @@ def _own_images_only(tag: str, attribute: str, value: str) -> str | None:
     return value if own else None
 
 
+def parse(markdown: str) -> list[Token]:
+    """The tokens of a notice; headings have their ids and their marks are taken off."""
+    return _PARSER.parse(markdown)
+
+
 @lru_cache(maxsize=64)
 def render_notice(markdown: str) -> RenderedNotice:
     """The notice as HTML and its contents list. Heading ids start with ``notice-``."""
-    tokens = _PARSER.parse(markdown)
+    tokens = parse(markdown)
     html = nh3.clean(
         _PARSER.renderer.render(tokens, _PARSER.options, {}),
         tags=_TAGS,

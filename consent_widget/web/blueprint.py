@@ -1,4 +1,4 @@
-"""The routes of the public door, the headers of every answer, the state of health."""
+"""The routes of the public door, the state of health."""
 
 from collections.abc import Callable
 
@@ -9,24 +9,14 @@ from werkzeug.routing import RequestRedirect
 from ..core.language import LANGUAGES
 from .assets import find_asset, serve_asset
 from .consent import save, show_preferences, show_state
+from .formats import show_calendar, show_feed, show_json, show_list, show_markdown, show_text
 from .log import show_log, show_log_key
-from .notice import show_home, show_markdown, show_notice, show_version
+from .notice import show_as_of, show_home, show_notice, show_version
 from .problems import answer_problem
+from .versions import show_changes, show_versions
 from .visit import host, visit
 
 _ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"]
-
-#: No script but our own built files, no frame around us (ASVS 3.4.3 to 3.4.6).
-_POLICY = (
-    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'self'; require-trusted-types-for 'script'"
-)
-_POLICY_IN_HOST_LAYOUT = "object-src 'none'; base-uri 'none'; frame-ancestors 'self'"
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "strict-origin-when-cross-origin",
-    "X-Frame-Options": "SAMEORIGIN",
-}
 
 
 def make_blueprint(check_health: Callable[[], list[str]], url_prefix: str) -> Blueprint:
@@ -38,6 +28,14 @@ def make_blueprint(check_health: Callable[[], list[str]], url_prefix: str) -> Bl
         (f"/<{languages}:lang>/", show_notice, ["GET"]),
         (f"/<{languages}:lang>/versions/<int:number>", show_version, ["GET"]),
         (f"/<{languages}:lang>/versions/<int:number>.md", show_markdown, ["GET"]),
+        (f"/<{languages}:lang>/versions/<int:number>.txt", show_text, ["GET"]),
+        (f"/<{languages}:lang>/versions/<int:number>.json", show_json, ["GET"]),
+        (f"/<{languages}:lang>/versions/<int:number>.ics", show_calendar, ["GET"]),
+        (f"/<{languages}:lang>/versions/<int:number>/changes", show_changes, ["GET"]),
+        (f"/<{languages}:lang>/versions", show_versions, ["GET"]),
+        (f"/<{languages}:lang>/as-of/<day>", show_as_of, ["GET"]),
+        (f"/<{languages}:lang>/feed.atom", show_feed, ["GET"]),
+        ("/versions.json", show_list, ["GET"]),
         ("/log.jsonl", show_log, ["GET"]),
         ("/log-key.pem", show_log_key, ["GET"]),
         ("/preferences", show_preferences, ["GET"]),
@@ -75,7 +73,6 @@ def make_blueprint(check_health: Callable[[], list[str]], url_prefix: str) -> Bl
     kinds: tuple[type[Exception] | int, ...] = (HTTPException, *default_exceptions)
     for kind in kinds:
         blueprint.register_error_handler(kind, answer_problem)
-    blueprint.after_request(_add_headers)
     return blueprint
 
 
@@ -99,7 +96,9 @@ def show_asset(path: str) -> Response:
 
 def show_gpc() -> Response:
     """/.well-known/gpc.json: this site honours the signal (GPC section 4)."""
-    return _add_headers(jsonify(gpc=True, lastUpdate=GPC_SINCE))
+    here = visit()
+    here.default_headers = here.host.default_headers
+    return jsonify(gpc=True, lastUpdate=GPC_SINCE)
 
 
 #: The day on which this release's handling of the signal was written.
@@ -120,12 +119,3 @@ def refuse(rest: str = "") -> Response:
     if allowed and request.method not in allowed:
         raise MethodNotAllowed(valid_methods=allowed)
     abort(404)
-
-
-def _add_headers(response: Response) -> Response:
-    """Only what is missing: where our pages stand in the host's layout, its scripts and styles must run."""
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    own_layout = visit().host.deployment.settings.base_template == "consent_widget/base.html"
-    response.headers.setdefault("Content-Security-Policy", _POLICY if own_layout else _POLICY_IN_HOST_LAYOUT)
-    return response

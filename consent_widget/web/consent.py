@@ -10,6 +10,7 @@ from ..core.consent import Consent, Decision, Wish, decided_under
 from ..core.errors import InputError, StoreUnavailable
 from ..services.consent import Outcome, record_decision, recorded_choice
 from ..storage.consent import Evidence
+from .bar import hide_bar
 from .context import common_context, neutral_wording, preferences_context
 from .cookies import put_right
 from .language import WORDS, Words, current_language
@@ -51,9 +52,12 @@ def show_preferences() -> Response:
 
 
 def save() -> Response:
-    """POST /preferences: record the choice, then answer with it."""
+    """POST /preferences: record the choice, then answer with it; or hide the bar about a coming version."""
     here = visit()
     check_origin()
+    hidden = hide_bar()
+    if hidden is not None:
+        return hidden
     wish, target, verify = read_wish()
     t = WORDS[current_language()]
     deployment = here.host.deployment

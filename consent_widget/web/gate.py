@@ -31,12 +31,16 @@ class Gate:
         self._app = app
         self._host = host
         self._start = start
+        self._below = f"{host.deployment.settings.url_prefix}/"
         self._reported: set[str] = set()
         self._lock = Lock()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        self._start(environ.get("PATH_INFO", ""))
+        path = environ.get("PATH_INFO", "")
+        self._start(path)
         visit = environ[self._host.key] = Visit(self._host, environ)
+        if path.startswith(self._below) or path == self._below[:-1]:
+            visit.default_headers = self._host.default_headers
         if SAVED in environ.get("QUERY_STRING", ""):
             back = _after_save(visit)
             if back is not None:
@@ -56,7 +60,11 @@ class Gate:
                 for name, value in headers
                 if name.lower() != "set-cookie" or self._may_pass(visit, value)
             ]
-        headers = _cacheable(visit, headers)
+        headers = _cacheable(visit, list(headers))
+        if visit.default_headers:
+            # Here, after the host's own hooks had their say.
+            present = {name.lower() for name, _ in headers}
+            headers += [one for name, one in visit.default_headers.items() if name not in present]
         visit.headers_sent = True
         return headers
 

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 
 from ..core.consent import Consent, Decision, nothing_decided
 from ..core.notice import Version
+from .bar import consent_notice_bar
 from .context import (
     banner_context,
     common_context,
@@ -25,7 +26,7 @@ from .context import (
     render,
     settings_path,
 )
-from .language import WORDS, current_language
+from .language import WORDS, current_language, language_of
 from .visit import Visit, visit
 from .words import notice_path, show_categories, state_text, unused_cookies
 
@@ -203,7 +204,7 @@ def _printed(attributes: Mapping[str, str | bool]) -> Markup:
 def consent_settings_link() -> Markup:
     """The permanent link with which a choice is changed or withdrawn."""
     here = visit()
-    language = current_language()
+    language = language_of(here)
 
     def link() -> Markup:
         words = WORDS[language]("Cookie settings")  # Babel does not look into f-strings
@@ -251,6 +252,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         consent_head,
         consent_skip_link,
         consent_banner,
+        consent_notice_bar,
         consent_granted,
         consent_script,
         consent_iframe,

@@ -1,28 +1,26 @@
 """The notice, for everybody alike: these pages never ask who is reading."""
 
-from datetime import UTC, timedelta
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
-from flask import Response, redirect, render_template, request
+from flask import Response, redirect, render_template
 from markupsafe import Markup
 from werkzeug.exceptions import NotFound
 
-from ..core.errors import StoreUnavailable
-from ..core.language import GOVERNING, LANGUAGES
-from ..core.notice import NoticeText, Version
+from ..core.language import GOVERNING
+from ..core.notice import Standing, Version
+from ..render.catalogue import whole_day
 from ..render.markdown import render_notice
-from ..services.notice import notice_text
 from .context import common_context
-from .language import WORDS, current_language
+from .language import WORDS, Words, current_language
 from .markup import consent_cookie_table, consent_settings_link
 from .problems import Problem
+from .reading import alternates, answer_page, find_version, frozen_text, iso, version_links
 from .visit import Visit, visit
-from .words import notice_path, show_moment
+from .words import notice_path, show_change_class, show_effective, show_moment, show_standing
 
-#: How long a shared cache may keep the notice: so late may a new version be seen.
-MAX_AGE = timedelta(seconds=60)
-
-#: Each language in its own words, for the language switch.
-NAMES = {"vi": "Tiếng Việt", "en": "English"}
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def show_home() -> Response:
@@ -41,104 +39,107 @@ def show_notice(lang: str) -> Response:
     version = here.schedule.in_force(here.now)
     if version is None:
         raise NotFound
-    return _notice_page(here, version, lang)
+    return answer_page(here, ("notice",), lambda: _page(here, version, lang, rest=""), lang=lang)
 
 
 def show_version(lang: str, number: int) -> Response:
-    """GET /{lang}/versions/{n}: the permalink of an announced version."""
+    """GET /{lang}/versions/{n}: the permalink of a version that was announced."""
     here = visit()
     here.shared = True
-    return _notice_page(here, _version(here, number), lang)
+    version = find_version(here, number)
+    # What its stamp and the page say of a coming version need not be said twice.
+    here.bar_printed = here.schedule.coming(here.now) is version
+    rest = f"versions/{number}"
+    return answer_page(
+        here, ("version", number), lambda: _page(here, version, lang, rest=rest, permalink=True), lang=lang
+    )
 
 
-def show_markdown(lang: str, number: int) -> Response:
-    """GET /{lang}/versions/{n}.md: exactly the bytes the content hash is made of."""
+def show_as_of(lang: str, day: str) -> Response:
+    """GET /{lang}/as-of/{YYYY-MM-DD}: what applies at the end of that day in the deployment's time zone."""
     here = visit()
-    version = _version(here, number)
-    response = Response(_text(here, version, lang).markdown, content_type="text/markdown; charset=utf-8")
-    response.headers["Content-Language"] = lang
-    return _for_everybody(here, response)
-
-
-def _version(here: Visit, number: int) -> Version:
-    for version in here.schedule.versions:
-        if version.number == number:
-            return version
-    raise NotFound
-
-
-def _text(here: Visit, version: Version, lang: str) -> NoticeText:
-    """The frozen text; it never changes, so it is read once."""
-
-    def read() -> NoticeText:
-        try:
-            found = notice_text(here.host.deployment.database, number=version.number, language=lang)
-        except StoreUnavailable as error:
-            raise Problem(503, "store_unavailable", "The notice cannot be read just now.") from error
-        if found is None:
-            raise NotFound
-        return found
-
-    return here.host.kept(("text", version.number, version.content_hashes.get(lang)), read)
-
-
-def _notice_page(here: Visit, version: Version, lang: str) -> Response:
+    here.shared = True
+    asked = _day(day)
+    zone = here.host.deployment.settings.timezone
+    end = end_of_day(asked, zone)
+    version = here.schedule.in_force(end - timedelta.resolution)
+    if version is None:
+        raise NotFound
+    said = whole_day(asked, zone=zone, language=lang)
     t = WORDS[lang]
-    text = _text(here, version, lang)
+    stamp = (
+        t("In force at the end of %(day)s", day=said)
+        if end <= here.now
+        else t("In force at the end of %(day)s, as announced so far", day=said)
+    )
+    rest = f"as-of/{day}"
+    # There are more days than anybody asks for, so their pages are not kept.
+    return answer_page(
+        here, None, lambda: _page(here, version, lang, rest=rest, permalink=True, stamp=stamp), lang=lang
+    )
+
+
+def _day(written: str) -> date:
+    if _DAY.fullmatch(written):
+        try:
+            return date.fromisoformat(written)
+        except ValueError:
+            pass
+    raise Problem(400, "bad_date", "Write the day as YYYY-MM-DD.", "day")
+
+
+def end_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """The first instant after ``day`` in ``zone``, aware in UTC.
+
+    Where clocks are set at midnight, the day ends when the next one first begins.
+    """
+    try:
+        return datetime.combine(day + timedelta(days=1), time.min, zone).astimezone(UTC)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def _page(
+    here: Visit, version: Version, lang: str, *, rest: str, permalink: bool = False, stamp: str | None = None
+) -> str:
+    """``rest`` is the page's own path below the language."""
+    t = WORDS[lang]
+    text = frozen_text(here, version, lang)
     rendered = render_notice(text.markdown)
-    in_force = here.schedule.in_force(here.now)
-    permalink = f"{notice_path(here, lang)}versions/{version.number}"
-    suffix = "" if request.endpoint == "consent_widget.show_notice" else f"versions/{version.number}"
-    page = render_template(
+    standing = here.schedule.standing(version, here.now)
+    return render_template(
         "consent_widget/notice/notice.html",
         **common_context(here, lang)
+        | version_links(here, version, lang)
         | {
             "title": text.title,
+            "summary": text.summary if permalink else None,
             "body": Markup(rendered.html),
             "contents": rendered.clauses,
             "number": version.number,
+            "effective_label": show_effective(standing, t),
             "effective_at": show_moment(here, version.effective_at, t),
-            "effective_iso": version.effective_at.astimezone(UTC).isoformat(timespec="seconds"),
+            "effective_iso": iso(version.effective_at),
+            "announced_at": show_moment(here, version.announced_at, t) if permalink else None,
+            "announced_iso": iso(version.announced_at),
+            "change_class": show_change_class(version, t) if permalink and version.number > 1 else None,
             "content_hash": text.content_hash,
             "is_translation": lang != GOVERNING,
-            "governing_url": notice_path(here, GOVERNING) + suffix,
-            "alternates": tuple(
-                {
-                    "lang": one,
-                    "url": notice_path(here, one) + suffix,
-                    "name": NAMES[one],
-                    "current": one == lang,
-                }
-                for one in LANGUAGES
-            ),
-            "permalink": permalink,
-            "markdown_url": f"{permalink}.md",
-            "in_force": version is in_force,
-            "stamp": _stamp(here, version),
+            "governing_url": notice_path(here, GOVERNING) + rest,
+            "alternates": alternates(here, lang, rest),
+            "in_force": standing is Standing.IN_FORCE,
+            "stamps": ([stamp] if stamp else []) + _stamps(here, version, standing, t),
             "cookie_table": consent_cookie_table(),
             "settings_link": consent_settings_link(),
         },
     )
-    response = Response(page)
-    response.headers["Content-Language"] = lang
-    return _for_everybody(here, response)
 
 
-def _stamp(here: Visit, version: Version) -> str | None:
-    t = WORDS[current_language()]
-    in_force = here.schedule.in_force(here.now)
-    if in_force is not None and version.number < in_force.number:
-        return t("Superseded: a newer version is in force.")
-    if version.effective_at > here.now:
-        return t("Takes effect on %(time)s", time=show_moment(here, version.effective_at, t))
-    return None
-
-
-def _for_everybody(here: Visit, response: Response) -> Response:
-    """Cacheable by all until the next change; the gate takes that back if something personal was read."""
-    coming = here.schedule.coming(here.now)
-    left = coming.effective_at - here.now if coming else MAX_AGE
-    here.public_seconds = max(0, int(min(left, MAX_AGE).total_seconds()))
-    response.add_etag()
-    response.make_conditional(request)
-    return response
+def _stamps(here: Visit, version: Version, standing: Standing, t: Words) -> list[str]:
+    """What a reader must know before the text."""
+    said = [show_standing(here, version, standing, t)] if standing is not Standing.IN_FORCE else []
+    if version.withdrawal_reason:
+        said.append(t("Reason: %(reason)s", reason=version.withdrawal_reason))
+    if version.reason:
+        said.append(t("Announced at shorter notice than usual. Reason: %(reason)s", reason=version.reason))
+    return said

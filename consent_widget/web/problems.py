@@ -103,6 +103,10 @@ def _words(t: Words, status: int, problem: str) -> tuple[str, str]:
         return t("This choice could not be read"), t(
             "There is no category of this name, so nothing was saved. Please choose again."
         )
+    if problem == "bad_date":
+        return t("This is not a date"), t("Write the day as year-month-day, for example 2027-01-31.")
+    if problem == "bad_number":
+        return t("This is not a version"), t("Please choose the version from the update history.")
     known = {
         400: (
             t("This choice could not be read"),

@@ -20,6 +20,7 @@ from ..core.consent import Choice, Consent, holds, most_restrictive, nothing_dec
 from ..core.notice import Schedule
 from ..services.deployment import Deployment
 from .assets import Asset
+from .headers import Defaults, default_headers
 
 logger = logging.getLogger("consent_widget")
 
@@ -66,6 +67,12 @@ class Host:
         """This app's place in a WSGI environ: two apps may share one."""
         return f"consent_widget.visit.{id(self)}"
 
+    @cached_property
+    def default_headers(self) -> Defaults:
+        """Of every answer under our prefix."""
+        settings = self.deployment.settings
+        return default_headers(own_layout=settings.base_template == "consent_widget/base.html")
+
 
 class _once(Generic[T]):  # noqa: N801  # stands where a property would
     """functools.cached_property without its lock (gone in Python 3.12): a visit belongs to one thread."""
@@ -109,6 +116,10 @@ class Visit:
         self.headers_sent = False
         self.declared_private = False
         self.frame_printed = False
+        #: The bar about the coming version stands in this page already, or need not.
+        self.bar_printed = False
+        #: What the answer leaves with unless it says otherwise itself; empty for the host's own pages.
+        self.default_headers: Defaults = {}
         self._consent: Consent | None = None
 
     @_once
@@ -145,6 +156,11 @@ class Visit:
     @property
     def mirror_name(self) -> str:
         return f"{self.cookie_name}_view"
+
+    @property
+    def seen_name(self) -> str:
+        """The session cookie of who has hidden the bar about the coming version."""
+        return f"{self.host.deployment.settings.cookie_name}_seen"
 
     @_once
     def cookies(self) -> list[tuple[str, str]]:

@@ -29,6 +29,28 @@ def check_origin() -> None:
         raise Problem(403, "foreign_origin", "A choice can be saved from pages of this site only.")
 
 
+def read_seen() -> int | None:
+    """The coming version whose bar a form hides (``action=seen``); None where a choice was posted.
+
+    Raises:
+        Problem: 400 or 413.
+    """
+    _limit_body()
+    if request.mimetype not in _FORMS or request.form.getlist("action") != ["seen"]:
+        return None
+    number = _number(request.form.get("notice"))
+    if type(number) is not int:
+        raise Problem(400, "unknown_notice", "notice must be the number of a version.", "notice")
+    return number
+
+
+def _limit_body() -> None:
+    request.max_content_length = MAX_BODY
+    if request.content_length is None and len(request.get_data()) >= MAX_BODY:
+        # A body in chunks does not tell its length: what exceeds the limit would be cut off silently.
+        raise RequestEntityTooLarge
+
+
 def read_wish() -> tuple[Wish, str | None, bool]:
     """The wish, where to go afterwards, and whether to look if the cookie is kept.
 
@@ -39,10 +61,7 @@ def read_wish() -> tuple[Wish, str | None, bool]:
     Raises:
         Problem: 400, 413 or 415.
     """
-    request.max_content_length = MAX_BODY
-    if request.content_length is None and len(request.get_data()) >= MAX_BODY:
-        # A body in chunks does not tell its length: what exceeds the limit would be cut off silently.
-        raise RequestEntityTooLarge
+    _limit_body()
     kind = request.mimetype
     if request.is_json:
         data, target, verify = _json_body(), None, False

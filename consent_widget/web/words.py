@@ -8,7 +8,7 @@ from flask import current_app
 
 from ..core.category import Category, Cookie, Service
 from ..core.consent import Consent
-from ..core.notice import Version
+from ..core.notice import ChangeClass, Standing, Version
 from ..render.catalogue import listed, moment, span
 from .language import Words
 from .visit import Visit
@@ -136,6 +136,32 @@ def _shown(visit: Visit, version: Version, t: Words, *, url: str) -> ShownNotice
         summary=version.summaries.get(t.language, ""),
         url=url,
     )
+
+
+def show_standing(visit: Visit, version: Version, standing: Standing, t: Words) -> str:
+    """What a version is to its readers just now, as a sentence."""
+    if standing is Standing.WITHDRAWN and version.withdrawn_at is not None:
+        when = show_moment(visit, version.withdrawn_at, t)
+        return t("Withdrawn on %(time)s, before its effective date: this version never applied.", time=when)
+    if standing is Standing.ANNOUNCED:
+        return t("Takes effect on %(time)s", time=show_moment(visit, version.effective_at, t))
+    if standing is Standing.SUPERSEDED:
+        return t("Superseded: a newer version is in force.")
+    return t("In force")
+
+
+def show_effective(standing: Standing, t: Words) -> str:
+    """What stands before the effective date."""
+    return t("Planned effective date") if standing is Standing.WITHDRAWN else t("Effective from")
+
+
+def show_change_class(version: Version, t: Words) -> str:
+    """How much a version changes, as readers understand it."""
+    return {
+        ChangeClass.EDITORIAL: t("Wording only, no change of meaning"),
+        ChangeClass.IMPORTANT: t("Important, may affect your rights and interests"),
+        ChangeClass.MATERIAL: t("Material, changes what consent was given for"),
+    }[version.change_class]
 
 
 def show_asked_again(visit: Visit, consent: Consent, t: Words) -> AskedAgain | None:

@@ -11,7 +11,6 @@ from flask import Flask, Response, session
 from flask.testing import FlaskClient
 
 from consent_widget.core.notice import ChangeClass
-from consent_widget.storage.notice import insert_edition
 from tests.conftest import MakeApp
 from tests.factories import (
     DATA,
@@ -29,6 +28,7 @@ from tests.factories import (
     read_page,
     sent_cookie,
     set_cookies,
+    store_edition,
     varies_by,
     write_template,
 )
@@ -136,7 +136,7 @@ def test_the_language_switch_and_the_head_name_both_languages(client: FlaskClien
         switch = page.one("nav", class_="consent-widget-languages").all("a")
 
         expected = [("vi", f"/privacy/vi/{path}"), ("en", f"/privacy/en/{path}")]
-        assert [(one["hreflang"], one["href"]) for one in links] == expected
+        assert [(one["hreflang"], one["href"]) for one in links if "hreflang" in one] == expected
         assert [(one["hreflang"], one["href"]) for one in switch] == expected
         assert [one.attributes.get("aria-current") for one in switch] == [None, "true"]
 
@@ -319,7 +319,7 @@ def test_what_does_not_exist_is_404(client: FlaskClient, path: str, as_json: boo
 
 def test_a_draft_has_no_address(app: Flask, client: FlaskClient) -> None:
     with deployment(app).database.writing() as connection:
-        insert_edition(connection, edition("A secret draft"), now=NOW)
+        store_edition(connection, edition("A secret draft"), now=NOW)
 
     for number in (1, 2):
         assert "secret draft" not in client.get(f"/privacy/vi/versions/{number}").text
