@@ -233,16 +233,13 @@ class Installed:
             SchemaError: run `flask consent upgrade`.
             SettingError: BASE_TEMPLATE is no template of the app.
         """
-        if not self._is_ready() and path != self._health_path:
+        if not self._ready and path != self._health_path:
             with self._lock:
-                # Another thread may have got ready while this one waited.
-                if not self._is_ready():
-                    self._ready = self._get_ready()
-
-    def _is_ready(self) -> bool:
-        return self._ready
+                self._ready = self._get_ready()
 
     def _get_ready(self) -> bool:
+        if self._ready:  # another thread was faster
+            return True
         csrf = self._app.extensions.get("csrf")
         if csrf is not None:
             # Our public forms are guarded by Fetch Metadata and Origin, those of staff by a token of ours.

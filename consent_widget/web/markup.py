@@ -28,7 +28,7 @@ from .context import (
 )
 from .language import WORDS, current_language, language_of
 from .visit import Visit, visit
-from .words import notice_path, show_categories, state_text, unused_cookies
+from .words import notice_path, show_categories, show_notice, state_text, unused_cookies
 
 #: Attributes HTML spells with a word that Python keeps for itself end in an underscore: ``async_``.
 Attributes = Mapping[str, str | bool | None]
@@ -165,6 +165,7 @@ def consent_iframe(category: str, src: str, title: str, **attributes: str | bool
             "granted": live,
             "first": first,
             "critical_css": critical_css(here, context["nonce"]),
+            "notice": show_notice(here, WORDS[language]),
             "next": "" if here.shared else own_path(here),
         },
     )

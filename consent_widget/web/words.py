@@ -126,7 +126,10 @@ def sensitive_titles(categories: Iterable[ShownCategory], t: Words) -> str:
 
 def show_notice(visit: Visit, t: Words) -> ShownNotice | None:
     version = visit.schedule.in_force(visit.now)
-    return _shown(visit, version, t, url=notice_path(visit, t.language)) if version else None
+    if version is None:
+        return None
+    key = ("notice", t.language, version.number, visit.mount)
+    return visit.host.kept(key, lambda: _shown(visit, version, t, url=notice_path(visit, t.language)))
 
 
 def _shown(visit: Visit, version: Version, t: Words, *, url: str) -> ShownNotice:

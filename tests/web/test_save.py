@@ -20,6 +20,7 @@ from tests.factories import (
     NOW,
     OPTIONAL,
     Clock,
+    add_page,
     add_pages,
     announce,
     bare_client,
@@ -777,6 +778,16 @@ def test_the_record_names_the_language_of_the_form_not_of_the_browser(
     assert row["language"] == asked
     version = deployment(app).schedule.at(NOW).versions[0]
     assert row["notice_hash"] == version.content_hashes[asked]
+
+
+def test_the_placeholder_of_a_frame_says_which_version_was_shown(make_app: MakeApp) -> None:
+    client = add_page(
+        make_app(), "{{ consent_iframe('marketing', 'https://v.example/', 'Video') }}"
+    ).test_client()
+
+    form = read_page(client.get("/page")).one("form")
+
+    assert form.one("input", name="notice")["value"] == "1"
 
 
 def test_every_form_says_in_which_language_it_asks(make_app: MakeApp) -> None:
