@@ -1,8 +1,9 @@
 """The routes of the staff's door, and the headers of every answer."""
 
 from collections.abc import Callable
+from typing import cast
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, redirect
 from werkzeug.exceptions import HTTPException, NotFound
 
 from ..core.errors import (
@@ -75,6 +76,8 @@ def make_blueprint(url_prefix: str) -> Blueprint:
         provide_automatic_options=False,
         merge_slashes=False,
     )
+    # The router's own redirect would name whatever Host was sent.
+    blueprint.add_url_rule("", view_func=add_slash, methods=["GET"], provide_automatic_options=False)
     for kind in (
         HTTPException,
         InputError,
@@ -88,6 +91,11 @@ def make_blueprint(url_prefix: str) -> Blueprint:
     blueprint.register_error_handler(SignedOut, _signed_out)
     blueprint.after_request(_add_headers)
     return blueprint
+
+
+def add_slash() -> Response:
+    """The address that ends with a slash, on whichever host this is."""
+    return cast(Response, redirect(f"{desk().base()}/admin/", 308))
 
 
 def show_rest(rest: str) -> Response:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from ..core.draft import NEW, Draft, Event, State, may
 from ..core.language import GOVERNING, LANGUAGES
-from ..core.notice import ChangeClass
+from ..core.notice import MAX_TEXT, ChangeClass
 from ..core.staff import Staff
 from ..render.catalogue import moment
 from ..services.draft import Gate, ask_gate, lead_of
@@ -159,6 +159,8 @@ def _side(
     text = sent.texts[f"text_{language}"]
     stored = draft.texts[language] if draft else ""
     before = (gate.before if gate else _in_force_texts()).get(language)
+    # What is longer is refused anyway, and comparing it would take its time.
+    is_comparable = 0 < len(text) <= MAX_TEXT
     conflict = refusal is not None and code_of(refusal) == "revision" and draft is not None
     return {
         "lang": language,
@@ -169,8 +171,12 @@ def _side(
         "text": text,
         "stored": stored,
         "before": before is not None,
-        "diff": desk().show_diff(before, text, t.language) if before is not None and text else Markup(),
-        "conflict_diff": desk().show_diff(stored, text, t.language) if conflict else Markup(),
+        "diff": desk().show_diff(before, text, t.language)
+        if before is not None and is_comparable
+        else Markup(),
+        "conflict_diff": desk().show_diff(stored, text, t.language)
+        if conflict and is_comparable
+        else Markup(),
         "hidden": show_hidden(text),
         "stale": bool(draft and draft.stale and language != GOVERNING and text),
     }

@@ -51,6 +51,8 @@ def guarded(view: View, *, stale: View | None = None) -> View:
         if not staff.roles:
             raise Forbidden("role", "The account has no role.")
         g.consent_widget_staff = staff
+        # Staff see what is so now, also where another process announced it.
+        desk().deployment.schedule.forget()
         if request.method == "POST":
             request.max_content_length = request.max_form_memory_size = _MAX_FORM_BYTES
             if not _has_token(staff):

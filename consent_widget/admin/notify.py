@@ -36,7 +36,7 @@ def _mail(draft: Draft, to: Staff) -> EmailMessage:
     mail = EmailMessage()
     both = list(desk().words.values())
     # A header holds one line: titles are cleaned when they are saved.
-    mail["Subject"] = " / ".join(dict.fromkeys(t("A privacy notice waits for your review") for t in both))
+    mail["Subject"] = " / ".join(dict.fromkeys(t("A privacy policy waits for your review") for t in both))
     mail["To"] = to.email
     if settings.mail_from:
         mail["From"] = settings.mail_from

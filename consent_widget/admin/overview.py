@@ -94,7 +94,7 @@ def _row(draft: Draft, schedule: Schedule, staff: Staff, names: Mapping[str, Sta
 def name_of(staff_id: str | None, names: Mapping[str, Staff], t: Words) -> str:
     """What staff call the person with this id."""
     if staff_id == IMPORTED:
-        return t("import from files")
+        return t("imported from files")
     if staff_id is None:
         return ""
     return names[staff_id].name if staff_id in names else staff_id
@@ -102,17 +102,17 @@ def name_of(staff_id: str | None, names: Mapping[str, Staff], t: Words) -> str:
 
 def say_who(draft: Draft, names: Mapping[str, Staff], t: Words) -> tuple[str, datetime]:
     """Who brought the version to its state, and when."""
-    if draft.withdrawn_at:
-        return t("withdrawn by %(name)s", name=name_of(draft.withdrawn_by, names, t)), draft.withdrawn_at
-    if draft.announced_at:
-        return t(
-            "announced by %(name)s", name=name_of(draft.announced_by or IMPORTED, names, t)
-        ), draft.announced_at
-    if draft.approved_at:
-        return t("approved by %(name)s", name=name_of(draft.approved_by, names, t)), draft.approved_at
-    if draft.submitted_at:
-        return t("submitted by %(name)s", name=name_of(draft.submitted_by, names, t)), draft.submitted_at
-    return t("last edited by %(name)s", name=name_of(draft.edited_by, names, t)), draft.edited_at
+    stages = (
+        (draft.withdrawn_by, draft.withdrawn_at, lambda name: t("withdrawn by %(name)s", name=name)),
+        (draft.announced_by, draft.announced_at, lambda name: t("announced by %(name)s", name=name)),
+        (draft.approved_by, draft.approved_at, lambda name: t("approved by %(name)s", name=name)),
+        (draft.submitted_by, draft.submitted_at, lambda name: t("submitted by %(name)s", name=name)),
+        (draft.edited_by, draft.edited_at, lambda name: t("last edited by %(name)s", name=name)),
+    )
+    who, at, say = next((who, at, say) for who, at, say in stages if at is not None)
+    if who is None or who == IMPORTED:
+        return t("imported from files"), at
+    return say(name_of(who, names, t)), at
 
 
 def say_next(draft: Draft, state: str, found: tuple[Step, ...], t: Words) -> tuple[bool, str]:

@@ -69,7 +69,7 @@ _ERRORS: Mapping[str, Saying] = {
     "not_found": lambda t: t("There is nothing at this address. It may have been discarded."),
     "method_not_allowed": lambda t: t("This cannot be done at this address. Nothing was changed."),
     "too_large": lambda t: t(
-        "More was sent than a privacy notice can hold. Nothing was saved; please go back."
+        "More was sent than a privacy policy can hold. Nothing was saved; please go back."
     ),
     "store_unavailable": lambda t: t(
         "The database does not answer. Nothing was saved; please try again soon."

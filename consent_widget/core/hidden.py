@@ -11,9 +11,6 @@ from unicodedata import category, name
 #: Letters by their category that show nothing.
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
-#: Invisible, or without a meaning agreed on: control, format, private use, unassigned, lone surrogate.
-_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"})
-
 _CONTEXT = 20
 
 
@@ -34,11 +31,14 @@ def hidden_characters(text: str) -> tuple[Hidden, ...]:
 
 
 def is_hidden(char: str) -> bool:
-    return char not in "\n\t" and (category(char) in _CATEGORIES or char in _BLANK)
+    """Control, format, private use, unassigned, a lone surrogate, or a letter that shows nothing; no mere space."""
+    return char in _BLANK or not (char.isprintable() or char in "\n\t" or category(char) == "Zs")
 
 
 def _find(text: str) -> Iterator[Hidden]:
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
+        if line.isprintable() and _BLANK.isdisjoint(line):
+            continue
         for at, char in enumerate(line):
             if is_hidden(char):
                 yield Hidden(
