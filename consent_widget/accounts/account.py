@@ -96,7 +96,7 @@ def _page(
     if account.second_factor is None:
         secret = secret or secrets.token_bytes(SECRET_BYTES)
         issuer = visit().host.deployment.settings.controller.name
-        code = segno.make(app_address(secret, email=account.email, issuer=issuer), micro=False)
+        code = segno.make(app_address(secret, email=account.email, issuer=issuer), micro=False, error="l")
         # Black on white in every colour scheme: cameras need it so.
         values |= {
             "picture": Markup(code.svg_inline(scale=4, border=3, light="#fff")),  # noqa: S704  # segno's own

@@ -132,9 +132,13 @@ def form_token(token: str) -> str:
     return door().keys.mark("form", token)
 
 
+def limit_body() -> None:
+    """Before anything is read of a form."""
+    request.max_content_length = MAX_BODY
+
+
 def is_genuine() -> bool:
     """Whether the form that was sent is one that we gave to this session, sent from our own page."""
-    request.max_content_length = MAX_BODY
     token = session_token()
     sent = request.form.getlist("token")
     if not token or len(sent) != 1 or not door().keys.is_mark(sent[0], "form", token):

@@ -22,7 +22,7 @@ from ..web.language import current_language
 from ..web.problems import Problem, answer_problem
 from ..web.visit import visit
 from . import account, lost, sign_in
-from .browser import EXTENSION, Door, form_token, session_at, session_token
+from .browser import EXTENSION, Door, form_token, limit_body, session_at, session_token
 from .commands import staff
 from .guesses import DatabaseStorage
 from .pages import add_headers, admin_path
@@ -124,6 +124,7 @@ def _blueprint(url_prefix: str) -> Blueprint:
         )
     blueprint.register_error_handler(HTTPException, answer_problem)
     blueprint.register_error_handler(StoreUnavailable, _store_down)
+    blueprint.before_request(limit_body)
     blueprint.after_request(add_headers)
     return blueprint
 
