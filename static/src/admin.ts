@@ -1,0 +1,27 @@
+// The editor of notice versions. Without it the form works as a plain one; every word comes from the page.
+
+import { startAutosave } from "./admin/autosave";
+import { startPaste } from "./admin/paste";
+import { startPreview } from "./admin/preview";
+import { startToolbar } from "./admin/toolbar";
+
+/** One part that fails leaves the others running. */
+const attempt = (start: () => void) => {
+  try {
+    start();
+  } catch (error) {
+    console.error(error);
+  }
+};
+
+for (const form of document.querySelectorAll<HTMLFormElement>("form[data-editor]")) {
+  for (const bar of document.querySelectorAll<HTMLElement>("[data-toolbar]")) {
+    const area = form.elements.namedItem(bar.dataset.toolbar as string);
+    if (!(area instanceof HTMLTextAreaElement)) continue;
+    attempt(() => startToolbar(bar, area, (name) => form.getAttribute(`data-label-${name}`) ?? undefined));
+    attempt(() => startPaste(area));
+  }
+  attempt(() => startAutosave(form, document.querySelector("[data-autosave-status]")));
+  const frame = document.querySelector<HTMLIFrameElement>("iframe[data-preview]");
+  if (frame) attempt(() => startPreview(form, frame));
+}
