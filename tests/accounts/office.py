@@ -122,7 +122,7 @@ def post(browser: FlaskClient, path: str, page: str | None = None, **fields: str
 def turn_on_second_factor(browser: FlaskClient, clock: Callable[[], datetime]) -> bytes:
     """As its owner does with an app; the secret."""
     page = read_page(browser.get(ACCOUNT))
-    secret = _secret(page.one("code").text)
+    secret = secret_of(page.one("code").text)
     answer = browser.post(
         f"{ACCOUNT}/second-factor",
         data={
@@ -137,7 +137,8 @@ def turn_on_second_factor(browser: FlaskClient, clock: Callable[[], datetime]) -
     return secret
 
 
-def _secret(shown: str) -> bytes:
+def secret_of(shown: str) -> bytes:
+    """The secret that the page shows to be typed into an app."""
     return b32decode(shown.replace(" ", ""))
 
 
