@@ -10,6 +10,7 @@ from tests.browser.chromium import ChromiumMissing
 from .browser import measure_browser
 from .diff import measure_diff
 from .figures import table, write_results
+from .notice import measure_notice
 from .serve import serving
 from .server import measure_server
 from .site import Kind, make_site
@@ -25,6 +26,7 @@ def main() -> int:
         figures = measure_sizes(sites)
         figures += measure_diff()
         figures += measure_server(sites[Kind.NO_NONCE], make_site(Kind.BARE, folder / "printed"))
+        figures += measure_notice(folder)
         served = folder / "served"
         served.mkdir()
         try:
