@@ -9,8 +9,10 @@ from flask import current_app
 from markupsafe import Markup
 
 from ..core.draft import Draft
+from ..core.errors import UnknownVersion
 from ..core.staff import Staff
 from ..services.deployment import Deployment
+from ..services.draft import load_draft
 
 #: The staff door's entry in ``app.extensions``.
 EXTENSION = "consent_widget_admin"
@@ -61,6 +63,22 @@ def desk() -> Desk:
 def words() -> Words:
     """The words in the language of this request."""
     return desk().words[desk().language()]
+
+
+#: Larger ids are none: PostgreSQL keeps them in 32 bits.
+_MAX_ID = 2**31 - 1
+
+
+def find_version(version_id: int) -> Draft:
+    """The version with the id that stands in an address.
+
+    Raises:
+        UnknownVersion: there is none.
+        StoreUnavailable: the database did not answer.
+    """
+    if version_id > _MAX_ID:
+        raise UnknownVersion(f"There is no version with the id {version_id}.")
+    return load_draft(desk().deployment, version_id)
 
 
 def known_staff() -> dict[str, Staff]:

@@ -1,6 +1,6 @@
 """GET /admin/: every version with its state, who did what when, and what this person may do next."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -102,7 +102,7 @@ def name_of(staff_id: str | None, names: Mapping[str, Staff], t: Words) -> str:
 
 def say_who(draft: Draft, names: Mapping[str, Staff], t: Words) -> tuple[str, datetime]:
     """Who brought the version to its state, and when."""
-    stages = (
+    stages: tuple[tuple[str | None, datetime | None, Callable[[str], str]], ...] = (
         (draft.withdrawn_by, draft.withdrawn_at, lambda name: t("withdrawn by %(name)s", name=name)),
         (draft.announced_by, draft.announced_at, lambda name: t("announced by %(name)s", name=name)),
         (draft.approved_by, draft.approved_at, lambda name: t("approved by %(name)s", name=name)),

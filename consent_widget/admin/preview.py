@@ -8,8 +8,7 @@ from flask import Response, request
 
 from ..core.draft import Draft, DraftFields
 from ..core.hidden import hidden_characters
-from ..services.draft import load_draft
-from .desk import desk
+from .desk import desk, find_version
 from .forms import read_fields, typed, typed_in
 from .guard import current_staff, guarded
 from .problems import StaffProblem
@@ -53,7 +52,7 @@ def _for_staff(id: int, lang: str) -> Response:  # noqa: A002
 
 
 def _stored(version_id: int, lang: str) -> Response:
-    return _answer(load_draft(desk().deployment, version_id), lang)
+    return _answer(find_version(version_id), lang)
 
 
 @guarded
@@ -61,7 +60,7 @@ def preview_typed(lang: str, id: int | None = None) -> Response:  # noqa: A002
     """POST to the same address: what stands in the editor, saved or not. Nothing is stored."""
     deployment = desk().deployment
     zone = deployment.settings.timezone
-    stored = load_draft(deployment, id) if id is not None else None
+    stored = find_version(id) if id is not None else None
     sent = typed(request.form, typed_in(stored, zone))
     # A half-typed date or class is no reason not to show the text.
     fields = read_fields(replace(sent, effective_at="", change_class="editorial"), zone)

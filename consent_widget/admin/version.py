@@ -9,33 +9,29 @@ from zoneinfo import ZoneInfo
 from flask import Response, jsonify, redirect, request
 
 from ..core.draft import Draft, Event, check_role
-from ..core.errors import Conflict, Forbidden, InputError, UnknownVersion
+from ..core.errors import Conflict, Forbidden, InputError
 from ..core.language import GOVERNING
 from ..services.draft import (
     announce_draft,
     approve_draft,
     create_draft,
     discard_draft,
-    load_draft,
     return_draft,
     save_draft,
     submit_draft,
     withdraw_version,
 )
-from .desk import desk
+from .desk import desk, find_version
 from .editor import answer_editor, start_from
 from .forms import Typed, has_texts, in_utc, read_fields, read_revision, read_time, typed, typed_in
 from .guard import current_staff, guarded, note_done
 from .notify import tell_approvers
 from .problems import StaffProblem, json_error
 
-#: Larger ids are none: PostgreSQL keeps them in 32 bits.
-_MAX_ID = 2**31 - 1
-
 
 def answer_stale_form(id: int | None = None) -> Response:  # noqa: A002
     """The form as it was filled in, with a fresh token."""
-    draft = _load(id) if id is not None else None
+    draft = find_version(id) if id is not None else None
     sent = typed(request.form, typed_in(draft, _zone()) if draft else start_from())
     return answer_editor(
         draft, sent, refusal=StaffProblem(403, "stale_form"), editing=has_texts(request.form)
@@ -72,27 +68,21 @@ def add_version() -> Response:
 @guarded
 def show_version(id: int) -> Response:  # noqa: A002  # the name in the route
     """GET /versions/{id}: the editor of a draft; what is in review or beyond, to read."""
-    draft = _load(id)
+    draft = find_version(id)
     return answer_editor(draft, typed_in(draft, _zone()), editing="edit" in request.args)
 
 
 @_guarded_form
 def change_version(id: int) -> Response:  # noqa: A002
     """POST /versions/{id}: press one of the buttons."""
-    draft = _load(id)
+    draft = find_version(id)
     sent = typed(request.form, typed_in(draft, _zone()))
     try:
         action = _action(set(_ACTIONS))
         after = _ACTIONS[action](draft, sent)
     except (InputError, Conflict, Forbidden) as error:
-        return _refuse(_load(id), sent, error)
+        return _refuse(find_version(id), sent, error)
     return _done(after, action)
-
-
-def _load(version_id: int) -> Draft:
-    if version_id > _MAX_ID:
-        raise UnknownVersion(f"There is no version with the id {version_id}.")
-    return load_draft(desk().deployment, version_id)
 
 
 def _zone() -> ZoneInfo:
