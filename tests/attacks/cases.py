@@ -33,7 +33,8 @@ class Case:
 @cache
 def all_cases() -> dict[str, Case]:
     """Every case by its id."""
-    lines = Path(__file__).with_name("cases.jsonl").read_text(encoding="utf-8").splitlines()
+    # Not splitlines: a hostile text may hold a line separator that JSON leaves as it is.
+    lines = Path(__file__).with_name("cases.jsonl").read_text(encoding="utf-8").rstrip("\n").split("\n")
     rows = [json.loads(line) for line in lines]
     return {row["id"]: Case(id=row["id"], expect=row["expect"], payload=row.get("payload")) for row in rows}
 
