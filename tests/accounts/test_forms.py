@@ -72,7 +72,7 @@ def test_a_form_without_its_token_changes_nothing(
     assert answer.status_code == 403
     assert read_page(answer).one(role="alert").text.startswith("Trang này đã mở quá lâu")
     assert whoami(browser) == "Mai"
-    assert signed_in(office)
+    assert whoami(signed_in(office)) == "Mai"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_form_of_another_site_changes_nothing(office: Office, path: str, heade
 
     assert answer.status_code == 403
     assert whoami(browser) == "Mai"
-    assert signed_in(office)
+    assert whoami(signed_in(office)) == "Mai"
 
 
 def test_nobody_is_signed_in_as_somebody_else_from_elsewhere(office: Office) -> None:
