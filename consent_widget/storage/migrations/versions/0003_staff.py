@@ -1,5 +1,7 @@
 """Who worked on a version, its revision, and the text a translation was made from."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,7 +11,7 @@ branch_labels = None
 depends_on = None
 
 _TIME = sa.DateTime(timezone=True)
-_COLUMNS: tuple[tuple[str, sa.types.TypeEngine[object]], ...] = (
+_COLUMNS: tuple[tuple[str, sa.types.TypeEngine[Any]], ...] = (
     ("new_kinds", sa.JSON()),
     ("edited_by", sa.String(255)),
     ("edited_at", _TIME),
