@@ -6,12 +6,12 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-#: Name and role by the part of the address before the @.
+#: Named after their work: the role is also the part of the address before the @.
 STAFF = {
-    "author": "Trần Thị Mai",
-    "approver": "Lê Văn Hùng",
-    "officer": "Phạm Thu Hà",
-    "auditor": "Nguyễn Quốc Anh",
+    "author": "Người soạn thảo",
+    "approver": "Người phê duyệt",
+    "officer": "Phụ trách dữ liệu cá nhân",
+    "auditor": "Kiểm tra nội bộ",
 }
 _DOMAIN = "demo.example"
 

@@ -22,10 +22,10 @@ NEW = f"{ADMIN}/versions/new"
 STAFF = {
     one.id: one
     for one in (
-        Staff("author", "Trần Thị Mai", frozenset({"author"})),
-        Staff("approver", "Lê Văn Hùng", frozenset({"approver"})),
-        Staff("officer", "Phạm Thu Hà", frozenset({"officer"})),
-        Staff("auditor", "Nguyễn Quốc Anh", frozenset({"auditor"})),
+        Staff("author", "Người soạn thảo", frozenset({"author"})),
+        Staff("approver", "Người phê duyệt", frozenset({"approver"})),
+        Staff("officer", "Phụ trách dữ liệu", frozenset({"officer"})),
+        Staff("auditor", "Kiểm tra nội bộ", frozenset({"auditor"})),
         Staff("everything", "Đỗ Minh", frozenset({"author", "approver", "officer", "auditor"})),
         Staff("nothing", "Vũ Lan", frozenset()),
     )
