@@ -1,5 +1,7 @@
 """Every page and state of ours: without a finding of axe's, by keyboard alone, with names and live messages."""
 
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -62,6 +64,19 @@ def test_preferences_page_with_all_it_can_say(
 def test_notice_page(arrive: Arrive, lang: str) -> None:
     visitor = arrive(f"/privacy/{lang}/", lang=lang)
     expect(visitor.banner).to_be_visible()
+
+    assert findings(visitor.page) == []
+
+
+@both_languages
+@pytest.mark.parametrize("path", ["", "versions", "versions/2", "versions/2/changes", "as-of/2026-12-01"])
+def test_pages_of_versions_during_the_lead_time(
+    arrive: Arrive, make_app: MakeApp, lang: str, path: str
+) -> None:
+    app = make_host(make_app)
+    factories.announce(factories.deployment(app).database, 2, effective_at=factories.NOW + timedelta(days=30))
+    visitor = arrive(f"/privacy/{lang}/{path}", lang=lang, app=app)
+    expect(visitor.page.locator("h1")).to_have_count(1)
 
     assert findings(visitor.page) == []
 
