@@ -25,7 +25,7 @@ class Figure:
         return self.limit is None or self.value <= self.limit
 
 
-def ratio(name: str, pairs: Iterable[tuple[float, float]], *, limit: float, unit: str) -> Figure:
+def ratio(name: str, pairs: Iterable[tuple[float, float]], *, limit: float | None, unit: str) -> Figure:
     """The median ratio of pairs (with the widget, without) measured one right after the other.
 
     What disturbs the machine for longer than a pair disturbs both halves
