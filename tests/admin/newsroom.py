@@ -46,7 +46,7 @@ VI = "## Mục đích {#muc-dich .purposes}\n\nChúng tôi xử lý đơn hàng 
 EN = "## Purposes {#purposes .purposes}\n\nWe process orders for 12 months.\n"
 
 #: A whole form, as the editor sends it.
-FORM: Mapping[str, Any] = {
+FORM: dict[str, Any] = {
     "title_vi": "Chính sách",
     "title_en": "Policy",
     "text_vi": VI,

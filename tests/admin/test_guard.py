@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from flask_wtf import CSRFProtect
 
 from consent_widget.accounts import StaffAccounts
@@ -143,9 +144,12 @@ def test_an_account_without_a_role_sees_nothing(newsroom: Newsroom, path: str) -
 @pytest.mark.parametrize("path", PAGES)
 def test_who_may_see_which_page(newsroom: Newsroom, user: str, path: str) -> None:
     roles = STAFF[user].roles
-    allowed = {"/versions/new": {"author", "approver", "officer"}} | dict.fromkeys(
-        ("/audit", "/audit?format=csv"), {"approver", "officer", "auditor"}
-    )
+    readers = {"approver", "officer", "auditor"}
+    allowed = {
+        "/versions/new": {"author", "approver", "officer"},
+        "/audit": readers,
+        "/audit?format=csv": readers,
+    }
 
     answer = newsroom.browser(user).get(f"{ADMIN}{path}")
 
@@ -203,7 +207,7 @@ def _expected(*, staff_may: bool, leads_on: bool) -> int:
 
 
 @pytest.mark.parametrize("user", ["minh", "boss"])
-@pytest.mark.parametrize(("stage", "action"), [("submitted", "approve"), ("approved", "announce")])
+@pytest.mark.parametrize("stage, action", [("submitted", "approve"), ("approved", "announce")])
 def test_nobody_approves_or_announces_what_they_edited_last(
     stored_newsroom: Newsroom, user: str, stage: str, action: str
 ) -> None:
@@ -233,7 +237,7 @@ def test_a_form_without_the_token_of_this_person_and_session(newsroom: Newsroom)
     before = newsroom.stored()
     data = {"action": "discard", "revision": draft.revision}
 
-    for one, token in [
+    attempts: list[tuple[FlaskClient, dict[str, Any]]] = [
         (browser, {}),
         (browser, {"csrf_token": ""}),
         (browser, {"csrf_token": "0" * 40}),
@@ -243,7 +247,8 @@ def test_a_form_without_the_token_of_this_person_and_session(newsroom: Newsroom)
         (colleague, {"csrf_token": own}),
         (browser, {"csrf_token": ["", own]}),
         (earlier, {"csrf_token": old}),
-    ]:
+    ]
+    for one, token in attempts:
         assert one.post(path, data=data | token).status_code == 403
     assert newsroom.stored() == before
 
@@ -361,7 +366,7 @@ def test_the_address_without_its_slash_keeps_the_host(newsroom: Newsroom) -> Non
 
 
 @pytest.mark.parametrize(
-    ("user", "path"),
+    "user, path",
     [
         ("lan", "/"),
         ("lan", "/versions/new"),
