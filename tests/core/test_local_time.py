@@ -35,4 +35,4 @@ def test_what_it_means(zone: ZoneInfo, local: str, instants: list[str], exists: 
 
 def test_before_time_began() -> None:
     with pytest.raises(OverflowError):
-        read_local(datetime.min, HANOI)
+        read_local(datetime.fromisoformat("0001-01-01T00:00"), HANOI)
