@@ -7,14 +7,14 @@ from markupsafe import Markup
 
 from ..core.draft import Draft
 from ..core.language import GOVERNING
-from ..core.notice import Version
+from ..core.notice import Standing, Version
 from ..render.markdown import render_notice
 from .context import common_context
 from .language import WORDS, answer_in
 from .markup import consent_cookie_table, consent_settings_link
 from .reading import alternates, iso, version_links
 from .visit import visit
-from .words import show_change_class, show_moment
+from .words import show_change_class, show_effective, show_moment
 
 
 def preview_page(draft: Draft, lang: str, stamps: Sequence[str]) -> str:
@@ -48,6 +48,7 @@ def preview_page(draft: Draft, lang: str, stamps: Sequence[str]) -> str:
             "body": Markup(rendered.html),  # cleaned by render_notice
             "contents": rendered.clauses,
             "number": version.number,
+            "effective_label": show_effective(Standing.ANNOUNCED, t),
             "effective_at": show_moment(here, version.effective_at, t) if draft.effective_at else "–",
             "effective_iso": iso(version.effective_at),
             "announced_at": None,

@@ -5,7 +5,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from jinja2 import DictLoader
+from jinja2 import DictLoader, StrictUndefined
 
 from tests.admin.conftest import MakeNewsroom
 from tests.admin.newsroom import ADMIN, FORM, Newsroom, post
@@ -144,3 +144,20 @@ def test_a_preview_stands_in_the_layout_of_the_host(make_newsroom: MakeNewsroom)
     assert "Bản xem trước: nội dung này chưa có hiệu lực." in answer.text
     assert "<h1>The host</h1>" not in newsroom.browser("lan").get(f"{ADMIN}/").text
     check_sandboxed(answer.headers)
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_a_preview_lacks_nothing_that_the_notice_page_prints(newsroom: Newsroom, lang: str) -> None:
+    newsroom.app.jinja_env.undefined = StrictUndefined
+    draft = newsroom.write(effective_at=None)
+
+    assert newsroom.browser("lan").get(f"{ADMIN}/versions/{draft.id}/preview/{lang}").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/versions/new", "/versions/1", "/audit"])
+@pytest.mark.parametrize("user", ["minh", "hoa"])
+def test_no_staff_page_lacks_a_value(newsroom: Newsroom, user: str, path: str) -> None:
+    newsroom.app.jinja_env.undefined = StrictUndefined
+    newsroom.announced()
+
+    assert newsroom.browser(user).get(f"{ADMIN}{path}").status_code in (200, 403)
