@@ -2,35 +2,11 @@
 
 import { write } from "./blocks";
 import { readBlocks } from "./document";
-import { perform } from "./toolbar";
+import { trusted } from "./trusted";
+import { perform } from "./typing";
 
-interface Policy {
-  createHTML(html: string): string;
-}
-
-/** What Trusted Types add to the window, where the browser has them. */
-type Trusting = { trustedTypes?: { createPolicy(name: string, rules: Policy): Policy } };
-
-/**
- * Keeps styles as data and drops handlers: a document that is parsed here falls under this page's policy, which would report each of
- * them. Nothing rests on it for safety.
- */
-const quieten = (html: string) =>
-  html
-    .replace(/<style\b.*?<\/style>/gis, "")
-    .replace(/<[a-z][^<>]*>/gi, (tag) => tag.replace(/(?<=[\s"'/])(?:style|on\w+)(?=\s*=)/gi, "data-$&"));
-
-let policy: Policy | undefined;
-
-/**
- * The pasted HTML as a document that stands nowhere: no script of it runs and nothing of it is fetched. `parseFromString` asks for
- * trusted HTML nevertheless; the policy serves this one call.
- */
-const parse = (html: string): HTMLElement => {
-  const rules = { createHTML: quieten };
-  policy ??= (globalThis as Trusting).trustedTypes?.createPolicy("consent-widget", rules) ?? rules;
-  return new DOMParser().parseFromString(policy.createHTML(html), "text/html").body;
-};
+/** The pasted HTML as a document that stands nowhere: no script of it runs and nothing of it is fetched. */
+const parse = (html: string): HTMLElement => new DOMParser().parseFromString(trusted(html), "text/html").body;
 
 /** What only a document has; program text in colours has none of it and is pasted as it stands. */
 const RICH = "p,h1,h2,h3,h4,h5,h6,li,table,a[href],b,strong,i,em,[role=heading]";

@@ -85,7 +85,10 @@ export const startPreview = (form: HTMLFormElement, first: HTMLIFrameElement) =>
     later();
   });
   // A preview that was folded away is old when it is unfolded.
-  document.addEventListener("toggle", later, true);
+  const unfold = (event: Event) => {
+    if ((event.target as Node).contains(frame)) later();
+  };
+  document.addEventListener("toggle", unfold, true);
   choose(shown);
   if (!first.hasAttribute("src")) refresh();
 };

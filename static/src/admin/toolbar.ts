@@ -1,6 +1,7 @@
 // The buttons above a text: each runs an edit that the browser's own undo takes back.
 
-import { COMMANDS, type Command, type Edit } from "./markdown";
+import { COMMANDS, type Command } from "./markdown";
+import { perform } from "./typing";
 
 /** The strokes of the icons, on a field of 24 by 24. */
 const ICONS: Record<keyof typeof COMMANDS, string> = {
@@ -13,18 +14,6 @@ const ICONS: Record<keyof typeof COMMANDS, string> = {
 };
 
 const SHORTCUTS: Record<string, keyof typeof COMMANDS> = { b: "bold", i: "italic", k: "link" };
-
-/** Makes `edit` as if it had been typed, so that undo takes it back in one step. */
-export const perform = (area: HTMLTextAreaElement, { start, end, text, select }: Edit) => {
-  area.focus();
-  area.setSelectionRange(start, end);
-  const isDone = text ? document.execCommand("insertText", false, text) : document.execCommand("delete");
-  if (!isDone && area.value.slice(start, end) !== text) {
-    area.setRangeText(text, start, end, "end");
-    area.dispatchEvent(new InputEvent("input", { bubbles: true }));
-  }
-  area.setSelectionRange(...select);
-};
 
 const icon = (path: string) => {
   const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
