@@ -1,35 +1,32 @@
 """The page of one version: what is typed or stored, what changed, what the law asks, what may be done."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flask import Response, request
 from markupsafe import Markup
 
-from ..core.draft import NEW, Draft, Event, State, may
+from ..core.draft import Draft, Event, State, may
 from ..core.language import GOVERNING, LANGUAGES
-from ..core.notice import MAX_TEXT, ChangeClass
+from ..core.notice import MAX_TEXT
 from ..core.staff import Staff
-from ..render.catalogue import moment
-from ..services.draft import Gate, ask_gate, lead_of
+from ..services.draft import Gate, ask_gate
 from ..services.notice import notice_text
+from .choices import show_categories, show_classes, show_questions
 from .desk import Words, desk, known_staff, words
-from .forms import Typed, show_local, typed_in
+from .forms import Typed, typed_in
 from .guard import current_staff, form_token, take_done
 from .overview import name_of, standing_of, steps_of
-from .page import answer_page
+from .page import answer_page, show_moment
 from .preview import preview_link
 from .problems import code_of, status_of
+from .refusal import show_conflicts, show_errors
 from .sayings import (
-    explain_class,
     say_class,
     say_done,
     say_error,
     say_event,
-    say_lead,
-    say_new,
     say_state,
     say_why_not,
 )
@@ -38,16 +35,6 @@ from .warnings import show_checklist, show_hidden
 #: In which states a text may still be changed.
 _DECISIONS = {one.value for one in (Event.APPROVE, Event.ANNOUNCE, Event.RETURN, Event.WITHDRAW)}
 _OPEN = (State.DRAFT, State.IN_REVIEW, State.APPROVED)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """A radio button or a tick box; ``label`` and ``hint`` plain."""
-
-    value: str
-    label: str
-    hint: str
-    checked: bool
 
 
 def start_from() -> Typed:
@@ -82,27 +69,21 @@ def answer_editor(
         "csrf_token": form_token(staff),
         "action": f"{desk().base()}/admin/versions/{draft.id if draft else 'new'}",
         "script_words": _script_words(t),
-        "sides": [_side(one, draft, sent, gate, t, refusal) for one in LANGUAGES],
-        "classes": _classes(sent, now, t),
-        "new": _questions(sent, t),
-        "categories": _categories(sent, t),
+        "sides": [_side(one, draft, sent, gate, t) for one in LANGUAGES],
+        "classes": show_classes(sent, now, t),
+        "new": show_questions(sent, t),
+        "categories": show_categories(sent, t),
         "zone": deployment.settings.timezone.key,
-        "errors": _errors(refusal, t),
-        "conflict": code_of(refusal) == "revision" if refusal else False,
+        "errors": show_errors(refusal, draft, t),
+        "conflicts": show_conflicts(draft, sent, t)
+        if draft and refusal and code_of(refusal) == "revision"
+        else (),
         "done": say_done(take_done(), t),
         "checklist": show_checklist(sent, gate.before if gate else _in_force_texts(), t),
     }
     if draft is not None:
         context |= _stored(draft, staff, gate, now, t)
     return answer_page("version.html", context, status_of(refusal) if refusal else 200)
-
-
-def _questions(sent: Typed, t: Words) -> list[Choice]:
-    said = {one: say_new(one, t) for one in NEW}
-    return [
-        Choice(value=one, label=label, hint=hint, checked=one in sent.new)
-        for one, (label, hint) in said.items()
-    ]
 
 
 def _stored(draft: Draft, staff: Staff, gate: Gate | None, now: datetime, t: Words) -> dict[str, Any]:
@@ -135,10 +116,6 @@ def _stored(draft: Draft, staff: Staff, gate: Gate | None, now: datetime, t: Wor
     }
 
 
-def show_moment(when: datetime, t: Words) -> str:
-    return moment(when, zone=desk().deployment.settings.timezone, language=t.language)
-
-
 def _history(draft: Draft, names: Mapping[str, Staff], t: Words) -> list[dict[str, Any]]:
     """Who did what when, as far as the version itself remembers."""
     said = [
@@ -152,16 +129,13 @@ def _history(draft: Draft, names: Mapping[str, Staff], t: Words) -> list[dict[st
     return [{"what": what, "who": name_of(who, names, t), "at": at} for what, who, at in said if at]
 
 
-def _side(
-    language: str, draft: Draft | None, sent: Typed, gate: Gate | None, t: Words, refusal: Exception | None
-) -> dict[str, Any]:
+def _side(language: str, draft: Draft | None, sent: Typed, gate: Gate | None, t: Words) -> dict[str, Any]:
     """One language: what is typed, its difference from the text in force, what it hides."""
     text = sent.texts[f"text_{language}"]
     stored = draft.texts[language] if draft else ""
     before = (gate.before if gate else _in_force_texts()).get(language)
     # What is longer is refused anyway, and comparing it would take its time.
     is_comparable = 0 < len(text) <= MAX_TEXT
-    conflict = refusal is not None and code_of(refusal) == "revision" and draft is not None
     return {
         "lang": language,
         "name": t("Vietnamese") if language == GOVERNING else t("English"),
@@ -174,9 +148,6 @@ def _side(
         "diff": desk().show_diff(before, text, t.language)
         if before is not None and is_comparable
         else Markup(),
-        "conflict_diff": desk().show_diff(stored, text, t.language)
-        if conflict and is_comparable
-        else Markup(),
         "hidden": show_hidden(text),
         "stale": bool(draft and draft.stale and language != GOVERNING and text),
     }
@@ -185,55 +156,6 @@ def _side(
 def _in_force_texts() -> dict[str, str]:
     found = start_from().texts
     return {one: found[f"text_{one}"] for one in LANGUAGES if found[f"text_{one}"]}
-
-
-def _classes(sent: Typed, now: datetime, t: Words) -> list[dict[str, Any]]:
-    lead = lead_of(desk().deployment)
-    zone = desk().deployment.settings.timezone
-    return [
-        {
-            "value": one.value,
-            "label": say_class(one.value, t),
-            "hint": explain_class(one.value, t),
-            "lead": say_lead(lead.days[one], t),
-            "earliest": show_moment(lead.earliest(one, now), t) if lead.days[one] else "",
-            "earliest_local": show_local(lead.earliest(one, now), zone),
-            "checked": one.value == sent.change_class,
-        }
-        for one in ChangeClass
-    ]
-
-
-def _categories(sent: Typed, t: Words) -> list[Choice]:
-    register = desk().deployment.register
-    return [
-        Choice(value=one.name, label=one.title[t.language], hint="", checked=one.name in sent.ask_again)
-        for one in register
-        if not one.necessary
-    ]
-
-
-def _errors(refusal: Exception | None, t: Words) -> dict[str, str]:
-    """The message by field; under "" where it belongs to none."""
-    if refusal is None:
-        return {}
-    instants: tuple[str, ...] = getattr(refusal, "instants", ())
-    code = code_of(refusal)
-    if code == "skipped_time":
-        message = t(
-            "Clocks are set forward here, so this time does not exist. It would be %(first)s or %(second)s.",
-            first=instants[0],
-            second=instants[1],
-        )
-    elif code == "doubled_time":
-        message = t(
-            "Clocks are set back here, so this time comes twice: as %(first)s and as %(second)s.",
-            first=instants[0],
-            second=instants[1],
-        )
-    else:
-        message = say_error(code, t)
-    return {getattr(refusal, "field", None) or "": message}
 
 
 def _script_words(t: Words) -> dict[str, str]:

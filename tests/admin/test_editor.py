@@ -236,8 +236,8 @@ def test_two_editors_see_both_texts(stored_newsroom: Newsroom) -> None:
 
     assert answer.status_code == 409
     assert stored_newsroom.load(draft.id).texts["vi"] == "Của Lan\n"
-    assert re.search(r'<textarea id="stored_vi"[^>]*readonly[^>]*>\nCủa Lan\n</textarea>', answer.text)
-    assert re.search(r'<textarea id="typed_vi"[^>]*readonly[^>]*>\nCủa Boss</textarea>', answer.text)
+    assert re.search(r'<textarea id="stored_text_vi"[^>]*readonly[^>]*>\nCủa Lan\n</textarea>', answer.text)
+    assert re.search(r'<textarea id="typed_text_vi"[^>]*readonly[^>]*>\nCủa Boss</textarea>', answer.text)
     assert re.search(r'<textarea id="text_vi"[^>]*>\nCủa Boss</textarea>', answer.text)
     assert "data-unsaved" in answer.text
 
@@ -245,6 +245,47 @@ def test_two_editors_see_both_texts(stored_newsroom: Newsroom) -> None:
     assert f'name="revision" value="{again["revision"]}"' in answer.text
     assert post(second, f"/versions/{draft.id}", again).status_code == 303
     assert stored_newsroom.load(draft.id).texts["vi"] == "Của cả hai\n"
+
+
+def test_two_editors_see_every_field_in_which_they_differ(newsroom: Newsroom) -> None:
+    draft = newsroom.write()
+    form = FORM | {"action": "save", "effective_at": "2027-01-10T09:00"}
+    post(newsroom.browser("lan"), f"/versions/{draft.id}", form | {"title_vi": "Của Lan"})
+    mine = {
+        "revision": 1,
+        "title_vi": "Của Boss",
+        "change_class": "material",
+        "new": "data",
+        "effective_at": "",
+    }
+
+    answer = post(newsroom.browser("boss"), f"/versions/{draft.id}?lang=en", form | mine)
+
+    assert answer.status_code == 409
+    shown = re.findall(r'<textarea id="(\w+)" rows="\d+" readonly[^>]*>\n([^<]*)</textarea>', answer.text)
+    assert dict(shown) == {
+        "stored_title_vi": "Của Lan",
+        "typed_title_vi": "Của Boss",
+        "stored_change_class": "Important",
+        "typed_change_class": "Material",
+        "stored_new": "",
+        "typed_new": "A new kind of data",
+        "stored_effective_at": "2027-01-10T09:00",
+        "typed_effective_at": "",
+    }
+
+
+def test_every_missing_field_is_marked(newsroom: Newsroom) -> None:
+    draft = newsroom.write()
+
+    answer = post(
+        newsroom.browser("lan"),
+        f"/versions/{draft.id}?lang=en",
+        FORM | {"action": "submit", "title_en": "", "summary_vi": " "},
+    )
+
+    assert error_of(answer, "title_en") == "Still missing: Title (English)."
+    assert error_of(answer, "summary_vi") == "Still missing: What changes, in plain words (Vietnamese)."
 
 
 def test_what_was_typed_into_a_frozen_version_is_still_shown(stored_newsroom: Newsroom) -> None:
