@@ -1,6 +1,6 @@
 // Builds dist/: minified, and compressed ahead of time so that no request pays for it.
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build } from "esbuild";
@@ -8,6 +8,7 @@ import { minify } from "terser";
 
 const out = new URL("./dist/", import.meta.url).pathname;
 const src = new URL("./src/", import.meta.url).pathname;
+const draft = new URL(`./.new-${process.pid}`, import.meta.url).pathname;
 
 const brotli = (bytes) =>
   brotliCompressSync(bytes, {
@@ -33,7 +34,13 @@ const smallest = async (code) => {
 };
 
 mkdirSync(out, { recursive: true });
-for (const name of readdirSync(out)) rmSync(out + name);
+const written = new Set();
+// A server that starts meanwhile finds the old file or the new one, never none and never half of one.
+const write = (path, bytes) => {
+  writeFileSync(draft, bytes);
+  renameSync(draft, path);
+  written.add(basename(path));
+};
 
 /** Bundles each of `names` and packs what came of it; `MAIN` in a script becomes `main`. */
 const make = async (names, main) => {
@@ -54,9 +61,9 @@ const make = async (names, main) => {
   for (const { path, contents, text } of result.outputFiles) {
     const bytes = path.endsWith(".js") ? await smallest(text.replace("MAIN", JSON.stringify(main))) : contents;
     const compressed = brotli(bytes);
-    writeFileSync(path, bytes);
-    writeFileSync(`${path}.br`, compressed);
-    writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }));
+    write(path, bytes);
+    write(`${path}.br`, compressed);
+    write(`${path}.gz`, gzipSync(bytes, { level: 9 }));
     console.log(`${basename(path)}: ${bytes.length} bytes, ${compressed.length} after brotli`);
   }
 };
@@ -68,3 +75,4 @@ const digest = createHash("sha256")
   .digest("hex")
   .slice(0, 8);
 await make(["loader.ts"], `./consent.${digest}.js`);
+for (const name of readdirSync(out)) if (!written.has(name)) rmSync(out + name);
