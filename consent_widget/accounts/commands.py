@@ -63,7 +63,7 @@ def add(email: str, name: str, roles: tuple[str, ...], ask: bool, as_json: bool)
     password = _password(ask)
     try:
         account = add_staff(
-            deployment.database,
+            deployment,
             email=email,
             name=name,
             roles=roles,
@@ -91,7 +91,7 @@ def reset(email: str, second_factor: bool, ask: bool, as_json: bool) -> None:
     password = _password(ask)
     try:
         account = reset_staff(
-            deployment.database,
+            deployment,
             email,
             password=password,
             one_time=not ask,
@@ -111,7 +111,7 @@ def close(email: str, as_json: bool) -> None:
     """Close an account: nobody signs in with it; its name stays in the audit log."""
     deployment = _deployment()
     try:
-        account = close_staff(deployment.database, email, now=deployment.clock())
+        account = close_staff(deployment, email, now=deployment.clock())
     except ConsentWidgetError as error:
         _fail(error)
     _tell(account, None, as_json)

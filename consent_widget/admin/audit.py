@@ -1,8 +1,14 @@
 """GET /admin/audit: what staff did, page by page, and whole as CSV or JSON."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from collections.abc import Mapping
+
 from flask import Response, request
 
 from ..core.errors import Forbidden, InputError
+from ..core.staff import Staff
 from ..services.audit import all_acts, list_acts
 from ..storage.audit import Act
 from .desk import Words, desk, known_staff, words
@@ -29,12 +35,13 @@ def show_audit() -> Response:
     if wanted != "html":
         return _export(wanted)
     t = words()
+    names = known_staff()
     before = _index(request.args.get("before"))
     acts = list_acts(desk().deployment.database, limit=_PER_PAGE + 1, before=before)
     return answer_page(
         "audit.html",
         {
-            "acts": [_shown(one, t) for one in acts[:_PER_PAGE]],
+            "acts": [_shown(one, names, t) for one in acts[:_PER_PAGE]],
             "older": acts[_PER_PAGE - 1].index if len(acts) > _PER_PAGE else None,
             "is_first": before is None,
         },
@@ -59,14 +66,20 @@ def _index(written: str | None) -> int | None:
     return int(written)
 
 
-def _shown(act: Act, t: Words) -> dict[str, object]:
+def _shown(act: Act, names: Mapping[str, Staff], t: Words) -> dict[str, object]:
     body = act.body
     return {
         "index": act.index,
         "at": act.at,
-        "who": name_of(str(body.get("staff", "")), known_staff(), t),
+        "who": name_of(str(body.get("staff", "")), names, t),
         "what": say_action(str(body.get("action", "")), t),
         "version": body.get("version"),
         "number": body.get("number"),
-        "details": str(body.get("comment") or body.get("reason") or ""),
+        "details": str(body.get("comment") or body.get("reason") or _account(body, t)),
     }
+
+
+def _account(body: Mapping[str, Any], t: Words) -> str:
+    """Whose account it was about; empty where it was about none."""
+    account = body.get("account")
+    return name_of(str(account), known_staff(), t) if account is not None else ""

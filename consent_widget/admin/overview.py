@@ -8,7 +8,7 @@ from flask import Response
 
 from ..core.draft import Draft, Event, State, may
 from ..core.notice import Schedule, Standing
-from ..core.staff import Staff
+from ..core.staff import COMMAND_LINE, Staff
 from ..core.steps import Step, steps
 from ..services.draft import list_drafts
 from ..storage.draft import IMPORTED
@@ -95,6 +95,8 @@ def name_of(staff_id: str | None, names: Mapping[str, Staff], t: Words) -> str:
     """What staff call the person with this id."""
     if staff_id == IMPORTED:
         return t("imported from files")
+    if staff_id == COMMAND_LINE:
+        return t("at the command line")
     if staff_id is None:
         return ""
     return names[staff_id].name if staff_id in names else staff_id

@@ -146,6 +146,9 @@ def say_action(action: str, t: Words) -> str:
         Event.ANNOUNCE: t("Announced"),
         Event.WITHDRAW: t("Withdrew"),
         Event.DISCARD: t("Discarded the draft"),
+        "staff_add": t("Added an account"),
+        "staff_reset": t("Gave an account a new password"),
+        "staff_close": t("Closed an account"),
     }
     return known.get(action, action)
 

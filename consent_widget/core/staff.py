@@ -5,6 +5,9 @@ from dataclasses import dataclass
 #: author drafts; approver approves and announces; officer answers for personal data; auditor reads.
 ROLES = frozenset({"author", "approver", "officer", "auditor"})
 
+#: Who has a shell on the host; the ledger knows no more of them than that.
+COMMAND_LINE = "command line"
+
 
 @dataclass(frozen=True)
 class Staff:

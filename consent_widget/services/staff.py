@@ -3,17 +3,21 @@
 from collections.abc import Collection
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from ..core.account import ONE_TIME, canonical_email
 from ..core.errors import InputError
-from ..core.staff import ROLES
+from ..core.staff import COMMAND_LINE, ROLES
 from ..storage import account as storage
 from ..storage.account import Account
 from ..storage.database import Database
 from .account import hash_password
+from .deployment import Deployment
+from .ledger import append
 
 
 def add_staff(
-    database: Database,
+    deployment: Deployment,
     *,
     email: str,
     name: str,
@@ -34,7 +38,7 @@ def add_staff(
     if unknown or not roles:
         raise InputError("unknown_role", f"The roles must be out of {', '.join(sorted(ROLES))}.", "roles")
     hashed = hash_password(password, address, called)
-    with database.writing() as connection:
+    with deployment.database.writing() as connection:
         if storage.account_by_email(connection, address) is not None:
             raise InputError("known_email", "There is an account with this address already.", "email")
         storage.add_account(
@@ -46,11 +50,14 @@ def add_staff(
             password_until=now + ONE_TIME if one_time else None,
             created_at=now,
         )
-    return account_of(database, address)
+        added = storage.account_by_email(connection, address)
+        assert added is not None
+        _note(deployment, connection, "staff_add", added, now=now)
+    return account_of(deployment.database, address)
 
 
 def reset_staff(
-    database: Database, email: str, *, password: str, one_time: bool, second_factor: bool, now: datetime
+    deployment: Deployment, email: str, *, password: str, one_time: bool, second_factor: bool, now: datetime
 ) -> Account:
     """A new password for an account, which is open again; its sessions end, and its known devices are forgotten.
 
@@ -59,7 +66,7 @@ def reset_staff(
     Raises:
         InputError: there is no such account, or the password is no good.
     """
-    account = account_of(database, email)
+    account = account_of(deployment.database, email)
     changes: dict[str, object] = {
         "password_hash": hash_password(password, account.email, account.name),
         "password_until": now + ONE_TIME if one_time else None,
@@ -69,24 +76,39 @@ def reset_staff(
     }
     if second_factor:
         changes |= {"second_factor": None, "second_factor_step": None}
-    with database.writing() as connection:
+    with deployment.database.writing() as connection:
         storage.change_account(connection, account.id, **changes)
         storage.end_sessions(connection, account_id=account.id)
         storage.forget_known(connection, account.id)
-    return account_of(database, email)
+        _note(deployment, connection, "staff_reset", account, now=now)
+    return account_of(deployment.database, email)
 
 
-def close_staff(database: Database, email: str, *, now: datetime) -> Account:
+def close_staff(deployment: Deployment, email: str, *, now: datetime) -> Account:
     """Nobody signs in with this account any more; its name stays for the audit log.
 
     Raises:
         InputError: there is no such account.
     """
-    account = account_of(database, email)
-    with database.writing() as connection:
+    account = account_of(deployment.database, email)
+    with deployment.database.writing() as connection:
         storage.change_account(connection, account.id, closed_at=now)
         storage.end_sessions(connection, account_id=account.id)
-    return account_of(database, email)
+        _note(deployment, connection, "staff_close", account, now=now)
+    return account_of(deployment.database, email)
+
+
+def _note(
+    deployment: Deployment, connection: Connection, action: str, account: Account, *, now: datetime
+) -> None:
+    """One line of the audit log, in the transaction of what it tells; the account by its id alone."""
+    body = {
+        "action": action,
+        "staff": COMMAND_LINE,
+        "account": str(account.id),
+        "roles": sorted(account.roles),
+    }
+    append(deployment, connection, kind="audit", body=body, now=now)
 
 
 def list_staff(database: Database) -> list[Account]:

@@ -67,7 +67,7 @@ class Office:
         one_time: bool = False,
     ) -> None:
         add_staff(
-            self.database,
+            deployment(self.app),
             email=email,
             name=name,
             roles=tuple(roles),

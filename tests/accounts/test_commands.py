@@ -6,6 +6,7 @@ import pytest
 
 from consent_widget import ConsentWidgetError
 from consent_widget.accounts import StaffAccounts
+from consent_widget.services.audit import list_acts
 from tests.accounts.conftest import MakeOffice
 from tests.accounts.office import (
     EMAIL,
@@ -105,6 +106,25 @@ def test_a_closed_account_signs_in_nobody_and_keeps_its_name(stored_office: Offi
     assert (mai.name, mai.roles) == ("Mai", frozenset())
     assert stored_office.run("reset", EMAIL, "--ask", given=f"{PASSWORD}\n")[0] == 0
     assert sign_in(stored_office.browser()).status_code == 303
+
+
+def test_what_is_done_to_accounts_stands_in_the_audit_log_without_an_address(stored_office: Office) -> None:
+    stored_office.run("reset", EMAIL)
+    stored_office.run("close", EMAIL)
+
+    acts = list_acts(stored_office.database, limit=10)
+    assert [one.body["action"] for one in acts] == ["staff_close", "staff_reset", "staff_add"]
+    assert {one.body["account"] for one in acts} == {"1"}
+    assert EMAIL not in str(acts)
+
+
+def test_an_account_that_cannot_be_added_leaves_no_entry(stored_office: Office) -> None:
+    before = list_acts(stored_office.database, limit=10)
+
+    code, _ = stored_office.run("add", EMAIL, "--name", "Mai", "--role", "author")
+
+    assert code == 1
+    assert list_acts(stored_office.database, limit=10) == before
 
 
 def test_list_tells_all_and_no_hash(office: Office) -> None:

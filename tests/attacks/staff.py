@@ -16,7 +16,7 @@ COOKIE, DEVICE = "__Host-consent_staff", "__Host-consent_device"
 
 def hire(target: Target, email: str = EMAIL, password: str = PASSWORD) -> None:
     add_staff(
-        target.deployment.database,
+        target.deployment,
         email=email,
         name="Linh",
         roles=("author",),

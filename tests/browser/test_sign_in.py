@@ -32,7 +32,7 @@ def host(make_app: Callable[..., Flask], clock: factories.Clock) -> Flask:
     )
     accounts.init_app(app)
     add_staff(
-        factories.deployment(app).database,
+        factories.deployment(app),
         email=EMAIL,
         name="Người soạn thảo",
         roles=("author",),
