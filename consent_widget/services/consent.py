@@ -1,7 +1,7 @@
 """A visitor decides; the record is the truth wherever it is asked."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -11,9 +11,9 @@ from ..core.notice import Schedule
 from ..storage.consent import (
     Evidence,
     insert_record,
+    last_decided_at,
     latest_choice,
     lock_subject,
-    was_decided_after,
 )
 from ..storage.database import Database
 
@@ -43,7 +43,8 @@ def record_decision(
 
     ``presented`` is the choice in the visitor's cookie. The record is committed
     when this returns, so the caller may send the cookie. Two decisions that
-    overtake each other end with the one that arrived last.
+    overtake each other end with the one that arrived last, also where a clock was
+    set back in between.
 
     Raises:
         InputError: an unknown category or notice version; nothing is stored.
@@ -56,9 +57,15 @@ def record_decision(
         recorded = _on_record(connection, presented)
         before = holds(recorded, register=register, schedule=schedule, now=now, signal=signal)
         choice = decide(wish, before=before, register=register, schedule=schedule, now=now, new_id=new_id)
-        overtaken = known_as is not None and was_decided_after(connection, known_as, now)
+        arrived_at, overtaken = now, False
+        last = last_decided_at(connection, known_as) if known_as else None
+        if presented and last is not None and last > now:
+            # A cookie that is not older than this request was sealed by a clock ahead of ours:
+            # whoever presents it had decided before, so this decision is the later one all the same.
+            overtaken = presented.decided_at < now
+            arrived_at = now if overtaken else last + timedelta.resolution
         subject = known_as if overtaken else choice.subject or known_as
-        insert_record(connection, choice, subject=subject, decided_at=now, evidence=evidence)
+        insert_record(connection, choice, subject=subject, decided_at=arrived_at, evidence=evidence)
         if overtaken and known_as:
             # Under a new identifier it would escape the later decision that was faster.
             choice = latest_choice(connection, known_as) or choice

@@ -151,10 +151,15 @@ def lock_subject(connection: Connection, subject: str) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(subject, 0))))
 
 
-def was_decided_after(connection: Connection, subject: str, moment: datetime) -> bool:
-    """Whether a decision that arrived after ``moment`` is on record for ``subject`` already."""
-    found = select(records.c.id).where(records.c.subject == subject, records.c.decided_at > moment).limit(1)
-    return connection.execute(found).first() is not None
+def last_decided_at(connection: Connection, subject: str) -> datetime | None:
+    """When the last decision on record for ``subject`` arrived; None where there is none."""
+    found: datetime | None = connection.execute(
+        select(records.c.decided_at)
+        .where(records.c.subject == subject)
+        .order_by(records.c.decided_at.desc())
+        .limit(1)
+    ).scalar()
+    return found
 
 
 def latest_choice(connection: Connection, subject: str) -> Choice | None:
