@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -23,8 +24,9 @@ _COLUMNS = (
     "details",
 )
 
-#: A cell that begins so is a formula to a spreadsheet (OWASP, CSV Injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+#: Where a spreadsheet would begin a formula (OWASP, CSV Injection): at the start of a cell, of a line in it,
+#: and behind what separates cells where the comma is for decimals; white space and quotes aside.
+_FORMULA = re.compile(r'(^|[\t\r\n;])(?=[\s"]*[=+\-@＝＋－＠]|[\t\r])')
 
 
 def csv_lines(acts: Iterable[Act], names: Mapping[str, Staff]) -> Iterator[str]:
@@ -45,8 +47,8 @@ def json_lines(acts: Iterable[Act], names: Mapping[str, Staff]) -> Iterator[str]
 
 
 def safe_cell(text: str) -> str:
-    """``text`` with an apostrophe before what a spreadsheet would compute, also after white space."""
-    return f"'{text}" if text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA) else text
+    """``text`` with an apostrophe before whatever a spreadsheet would compute."""
+    return _FORMULA.sub(r"\1'", text)
 
 
 def _row(act: Act, names: Mapping[str, Staff]) -> dict[str, Any]:
