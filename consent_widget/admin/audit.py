@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from collections.abc import Mapping
-
 from flask import Response, request
 
 from ..core.errors import Forbidden, InputError

@@ -8,6 +8,7 @@ from flask import Response, request
 from markupsafe import Markup
 
 from ..core.draft import Draft, Event, State, may
+from ..core.errors import Conflict
 from ..core.language import GOVERNING, LANGUAGES
 from ..core.notice import MAX_TEXT
 from ..core.staff import Staff
@@ -15,12 +16,12 @@ from ..services.draft import Gate, ask_gate
 from ..services.notice import notice_text
 from .choices import show_categories, show_classes, show_questions
 from .desk import Words, desk, known_staff, words
-from .forms import Typed, typed_in
+from .forms import Typed, has_texts, typed_in
 from .guard import current_staff, form_token, take_done
 from .overview import name_of, standing_of, steps_of
 from .page import answer_page, show_moment
 from .preview import preview_link
-from .problems import code_of, status_of
+from .problems import status_of
 from .refusal import show_conflicts, show_errors
 from .sayings import (
     say_class,
@@ -34,6 +35,8 @@ from .warnings import show_checklist, show_hidden
 
 #: In which states a text may still be changed.
 _DECISIONS = {one.value for one in (Event.APPROVE, Event.ANNOUNCE, Event.RETURN, Event.WITHDRAW)}
+#: What is next in each state: whose role does not reach is told of this step alone.
+_NEXT = (Event.SUBMIT, Event.APPROVE, Event.ANNOUNCE, Event.WITHDRAW)
 _OPEN = (State.DRAFT, State.IN_REVIEW, State.APPROVED)
 
 
@@ -75,8 +78,9 @@ def answer_editor(
         "categories": show_categories(sent, t),
         "zone": deployment.settings.timezone.key,
         "errors": show_errors(refusal, draft, t),
+        "missing": draft.missing if draft else (),
         "conflicts": show_conflicts(draft, sent, t)
-        if draft and refusal and code_of(refusal) == "revision"
+        if draft and isinstance(refusal, Conflict) and has_texts(request.form)
         else (),
         "done": say_done(take_done(), t),
         "checklist": show_checklist(sent, gate.before if gate else _in_force_texts(), t),
@@ -103,7 +107,7 @@ def _stored(draft: Draft, staff: Staff, gate: Gate | None, now: datetime, t: Wor
         "blocked": [
             {"label": say_event(step.event, t), "why": say_why_not(step.why_not, t)}
             for step in found
-            if step.why_not
+            if step.why_not and (step.why_not != "role" or step.event in _NEXT)
         ],
         "history": _history(draft, names, t),
         "reasons": [say_error(code, t) for code in (gate.reasons if gate else ())],

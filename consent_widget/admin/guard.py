@@ -53,6 +53,7 @@ def guarded(view: View, *, stale: View | None = None) -> View:
         g.consent_widget_staff = staff
         # Staff see what is so now, also where another process announced it.
         desk().deployment.schedule.forget()
+        _secret_of(staff)
         if request.method == "POST":
             request.max_content_length = request.max_form_memory_size = _MAX_FORM_BYTES
             if not _has_token(staff):
@@ -71,10 +72,15 @@ def current_staff() -> Staff:
 
 def form_token(staff: Staff) -> str:
     """What a form of ours carries: signed, bound to the person and to this session of the host."""
+    return desk().deployment.stamps.seal("form", staff.id, _secret_of(staff), now=desk().deployment.clock())
+
+
+def _secret_of(staff: Staff) -> str:
+    """What this session of the host keeps for ``staff``: made with the first page, so that two tabs share it."""
     kept = session.get(SESSION)
-    if not isinstance(kept, list) or kept[:1] != [staff.id]:
+    if not isinstance(kept, list) or len(kept) != 2 or kept[0] != staff.id:
         kept = session[SESSION] = [staff.id, secrets.token_urlsafe(16)]
-    return desk().deployment.stamps.seal("form", staff.id, str(kept[1]), now=desk().deployment.clock())
+    return str(kept[1])
 
 
 def _has_token(staff: Staff) -> bool:

@@ -302,7 +302,8 @@ def test_what_was_typed_into_a_frozen_version_is_still_shown(stored_newsroom: Ne
     answer = browser.post(f"{ADMIN}/versions/{draft.id}", data=data)
 
     assert answer.status_code == 409
-    assert "Quá muộn" in answer.text
+    assert re.search(r'<textarea id="typed_text_vi"[^>]*readonly[^>]*>\nQuá muộn</textarea>', answer.text)
+    assert "Không sửa được phiên bản này nữa." in answer.text
     assert stored_newsroom.stored() == before
 
 
