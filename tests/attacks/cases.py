@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-STAFF = "issue 3 brings the staff pages"
 SUBSCRIBERS = "issue 4 brings subscriptions, their mails and their links"
 
 

@@ -9,7 +9,7 @@ from jinja2 import DictLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from consent_widget.core.notice import ChangeClass
-from tests.attacks.cases import STAFF, SUBSCRIBERS, Case, attack
+from tests.attacks.cases import SUBSCRIBERS, Case, attack
 from tests.attacks.conftest import MakeTarget
 from tests.attacks.proxy import Reply, SharedCache
 from tests.attacks.target import ALL, NOTHING, SECURE_NAME, Target, ask
@@ -246,12 +246,6 @@ def test_personal_page_under_the_name_of_a_file(case: Case, path: str, site: Tar
     assert "public" not in answer.headers.get("Cache-Control", "")
     assert not answer.headers.getlist("Set-Cookie")
     assert answer.data == ask(site, "", path).data
-
-
-@attack("CA-007", until=STAFF)
-def test_staff_page_under_the_name_of_a_file(case: Case, site: Target) -> None:
-    assert ask(site, "", "/privacy/admin/").status_code == 303
-    assert ask(site, "", "/privacy/admin/list.css").status_code == 404
 
 
 @attack("CA-007", until=SUBSCRIBERS)

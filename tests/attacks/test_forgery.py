@@ -5,13 +5,11 @@ from typing import Any
 
 import pytest
 
-from consent_widget import Staff
-from tests.attacks.cases import STAFF, SUBSCRIBERS, Case, attack
+from tests.attacks.cases import SUBSCRIBERS, Case, attack
 from tests.attacks.conftest import MakeTarget
 from tests.attacks.target import ALL, NOTHING, SECURE_NAME, Target, ask, granted_in
 
 SAVE = "/privacy/preferences"
-NEW_VERSION = "/privacy/admin/versions/new"
 
 FOREIGN: dict[str, dict[str, str]] = {
     "cross-site form": {
@@ -107,37 +105,6 @@ def test_preflight_of_another_site_is_not_answered(case: Case, target: Target) -
     for path in (SAVE, "/privacy/state", "/privacy/"):
         answer = ask(target, "", path, method="OPTIONS", headers=headers)
         assert not [name for name, _ in answer.headers if name.lower().startswith("access-control")]
-
-
-# Staff -------------------------------------------------------------------------
-
-
-@pytest.fixture
-def staffed(make_target: MakeTarget, sqlite_url: str) -> Target:
-    """A site whose every visitor is an author and approver signed in at the host."""
-    someone = Staff("1", "Author", frozenset({"author", "approver"}))
-    return make_target(sqlite_url, staff_loader=lambda: someone)
-
-
-@attack("CF-001", "CF-002", "CF-003", "CF-006", until=STAFF)
-def test_staff_action_without_a_token_of_this_session(case: Case, staffed: Target) -> None:
-    """Every address under /admin/ that takes POST, found in the route table."""
-    browser = staffed.browser()
-    assert browser.get(NEW_VERSION).status_code == 200
-
-    before = staffed.stored()
-    foreign: list[dict[str, str]] = [{}]
-    tokens = [{}, {"csrf_token": ""}, {"csrf_token": "0" * 40}]
-    if case.id == "CF-006":
-        foreign = [FOREIGN["old browser"], FOREIGN["old browser, null"], FOREIGN["cross-site form"]]
-    for rule in staffed.app.url_map.iter_rules():
-        if rule.rule.startswith("/privacy/admin/") and "POST" in (rule.methods or ()):
-            path = rule.rule.replace("<int:id>", "1")
-            for headers in foreign:
-                for token in tokens:
-                    answer = browser.post(path, data={"action": "save"} | token, headers=headers)
-                    assert answer.status_code == 403, path
-    assert staffed.stored() == before
 
 
 @attack("CF-010", until=SUBSCRIBERS)

@@ -10,13 +10,12 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from tests.attacks import staff
-from tests.attacks.cases import STAFF, SUBSCRIBERS, Case, attack
+from tests.attacks.cases import SUBSCRIBERS, Case, attack
 from tests.attacks.conftest import MakeTarget
 from tests.attacks.target import SECURE_NAME, Target, ask
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS")
 
-STAFF_PAGES = ("/privacy/admin/", "/privacy/admin/sign-in", "/privacy/admin/versions/new")
 TOKEN_PAGES = ("/privacy/confirm/token", "/privacy/unsubscribe/token", "/privacy/subscription/token")
 
 
@@ -86,15 +85,6 @@ def test_no_answer_may_be_framed_elsewhere(case: Case, crawled: list[tuple[str, 
         assert answer.headers["X-Frame-Options"] in ("SAMEORIGIN", "DENY"), where
 
 
-@attack("CJ-001", until=STAFF)
-@pytest.mark.parametrize("path", STAFF_PAGES)
-def test_staff_page_may_not_be_framed(case: Case, path: str, site: Target) -> None:
-    answer = ask(site, "", path)
-
-    assert answer.status_code in (200, 303)
-    assert _policy(answer)["frame-ancestors"] == ["'none'"]
-
-
 @attack("CJ-001", until=SUBSCRIBERS)
 @pytest.mark.parametrize("path", TOKEN_PAGES)
 def test_token_page_may_not_be_framed(case: Case, path: str, site: Target) -> None:
@@ -113,7 +103,7 @@ def test_policy_on_every_answer(case: Case, crawled: list[tuple[str, TestRespons
         assert not {"'unsafe-inline'", "'unsafe-eval'", "*", "data:", "https:"} & set(scripts), where
         assert answer.headers["X-Content-Type-Options"] == "nosniff", where
         assert answer.headers["Referrer-Policy"] == "strict-origin-when-cross-origin", where
-        assert "charset" in answer.headers.get("Content-Type", "charset") or answer.is_json, where
+        assert "charset" in answer.headers.get("Content-Type", "charset") or not _is_text(answer), where
 
 
 @attack("CJ-002")
@@ -139,14 +129,6 @@ def test_policy_on_an_answer_to_too_many_requests(case: Case, site: Target) -> N
 def test_token_stays_out_of_the_referrer(case: Case, path: str, site: Target) -> None:
     assert ask(site, "", "/privacy/subscribe").status_code == 200
     assert ask(site, "", path).headers["Referrer-Policy"] in ("strict-origin", "origin", "no-referrer")
-
-
-@attack("CJ-003", until=STAFF)
-def test_preview_key_stays_out_of_the_referrer(case: Case, site: Target) -> None:
-    answer = ask(site, "", "/privacy/admin/versions/1/preview/vi?key=signed")
-
-    assert answer.status_code in (200, 303, 403)
-    assert answer.headers["Referrer-Policy"] in ("strict-origin", "origin", "no-referrer")
 
 
 @attack("CJ-004")
@@ -231,20 +213,15 @@ def test_personal_answers_are_not_kept(case: Case, path: str, site: Target) -> N
         assert "no-store" in ask(site, cookies, path).headers["Cache-Control"]
 
 
-@attack("CJ-005", until=STAFF)
-@pytest.mark.parametrize("path", STAFF_PAGES)
-def test_staff_page_is_not_kept(case: Case, path: str, site: Target) -> None:
-    answer = ask(site, "", path)
-
-    assert answer.status_code in (200, 303)
-    assert "no-store" in answer.headers["Cache-Control"]
-
-
 @attack("CJ-005", until=SUBSCRIBERS)
 @pytest.mark.parametrize("path", TOKEN_PAGES)
 def test_token_page_is_not_kept(case: Case, path: str, site: Target) -> None:
     assert ask(site, "", "/privacy/subscribe").status_code == 200
     assert "no-store" in ask(site, "", path).headers["Cache-Control"]
+
+
+def _is_text(answer: TestResponse) -> bool:
+    return (answer.mimetype or "").startswith("text/")
 
 
 def _policy(answer: TestResponse) -> dict[str, list[str]]:
