@@ -42,9 +42,7 @@ const adopt = async (request: Promise<Response>, isSaved?: boolean) => {
     preferences()
       .then((words) => {
         for (const name of withdrawn) {
-          removeCookies(
-            words.querySelector(`[value="${name}"]`)?.closest("fieldset")?.getAttribute("data-cookies") as string,
-          );
+          removeCookies(words.querySelector(`[value="${name}"]`)?.closest("fieldset") as Element);
         }
         if (!isSaved) return;
         const status = part("status") as HTMLElement;

@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from consent_widget import Cookie
+from tests import factories
 from tests.browser import chromium
 from tests.browser.conftest import Arrive, Serve
 from tests.browser.host import MakeApp, broken_record, make_host
@@ -130,6 +132,35 @@ def test_withdrawing(visitor: Visitor) -> None:
     assert visitor.granted() == [EVERYTHING, set()]
     first, second = visitor.records()
     assert first["subject"] == second["subject"], "a withdrawal is filed under what it withdraws"
+
+
+def test_withdrawing_leaves_what_resembles_a_cookie_of_the_category(
+    arrive: Arrive, make_app: MakeApp, scripts: bool
+) -> None:
+    """Cookies that the page itself set: only the script knows their names, or the form sends them along."""
+    needed = factories.category(
+        "necessary",
+        necessary=True,
+        cookies=[
+            Cookie(name="shop_cart", justification="Keeps what is in the cart."),
+            Cookie(pattern="shop_pay_*", justification="Pays for it."),
+        ],
+    )
+    optional = factories.category("marketing", cookies=[Cookie(pattern="shop_*"), Cookie(pattern="sess*")])
+    visitor = arrive(app=make_host(make_app, categories=[needed, optional]), scripts=scripts)
+    visitor.save(visitor.button("accept_all"))
+    names = ("shop_cart", "shop_pay_1", "session", "shop_banner", "sessa")
+    visitor.page.context.add_cookies(
+        [{"name": name, "value": "1", "url": f"{visitor.site.url}/"} for name in names]
+    )
+
+    visitor.open_preferences()
+    visitor.save(visitor.button("reject_all", visitor.preferences))
+
+    if scripts:
+        visitor.until("!document.cookie.includes('sessa')")
+    kept = visitor.cookies().keys() - {"consent", "consent_view"}
+    assert kept == {"shop_cart", "shop_pay_1", "session"}
 
 
 def test_preferences_say_when_and_under_which_version_one_chose(visitor: Visitor, lang: str) -> None:
