@@ -41,7 +41,12 @@ if (script.toggleAttribute("data-started")) {
     const data = new FormData(button.form as HTMLFormElement);
     const frame = place.querySelector("iframe");
     save(
-      { action: button.value, categories: data.getAll("category"), notice: +(data.get("notice") as string) },
+      {
+        action: button.value,
+        categories: data.getAll("category"),
+        notice: +(data.get("notice") as string),
+        lang: data.get("lang"),
+      },
       place,
       button,
     )

@@ -1,8 +1,11 @@
 // The parts of the page that the script works on.
 
-import { find, own, settings } from "./page";
+import { find, own, root, settings } from "./page";
 
 export const part = (name: string | null) => find<HTMLDialogElement>(`[data-consent-widget="${name}"]`);
+
+/** The language of what we print in this page; the page itself may say another. */
+export const language = () => (find("[class^=consent-widget][lang]") ?? root).lang;
 
 /** The section around the banner's form: it keeps the form's room in the page. */
 export const banner = () => part("banner")?.parentElement;

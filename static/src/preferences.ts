@@ -1,7 +1,7 @@
 // The preferences document: its form becomes the dialog; its messages, templates and cookie names serve the rest.
 
-import { address, root } from "./page";
-import { append, create, land, part } from "./parts";
+import { address } from "./page";
+import { append, create, land, language, part } from "./parts";
 
 let known: Promise<HTMLDialogElement> | undefined;
 
@@ -10,7 +10,7 @@ const url = () => address("preferences");
 /** The dialog made of the server's preferences page; its style and its messages are moved into this page. */
 const fetchDialog = async () => {
   const request = new XMLHttpRequest();
-  request.open("GET", `${url()}?lang=${root.lang}`);
+  request.open("GET", `${url()}?lang=${language()}`);
   // Parsed by the browser: no HTML goes through a Trusted Types sink.
   request.responseType = "document";
   await new Promise((done) => {

@@ -2,8 +2,8 @@
 
 import { apply } from "./blocked";
 import { removeCookies } from "./cookies";
-import { address, type Decisions, emit, root, settings, state } from "./page";
-import { append, banner, mirror, part, setBanner } from "./parts";
+import { address, type Decisions, emit, settings, state } from "./page";
+import { append, banner, language, mirror, part, setBanner } from "./parts";
 import { open, preferences } from "./preferences";
 
 interface Answer {
@@ -17,6 +17,8 @@ export interface Choice {
   categories?: FormDataEntryValue[];
   /** Which version was shown, where the form says so. */
   notice?: number;
+  /** The language in which the visitor was asked, where the form says so: the record names it. */
+  lang?: FormDataEntryValue | null;
 }
 
 /** Takes what the server answers as the truth until the page goes. */
@@ -64,9 +66,7 @@ export const save = (choice: Choice, place?: HTMLElement | null, button?: HTMLEl
   const dialog = place as HTMLDialogElement | null;
   dialog?.close?.();
   const result = earlier.then(() => {
-    // The record names the language in which the visitor was asked.
-    const lang = (place ?? root).closest<HTMLElement>("[lang]")?.lang;
-    const body = JSON.stringify({ ...choice, lang, notice: choice.notice || +settings.notice });
+    const body = JSON.stringify({ lang: language(), ...choice, notice: choice.notice || +settings.notice });
     const headers = { "Content-Type": "application/json" };
     // `keepalive`: the choice arrives even if the visitor leaves the page at once.
     return adopt(fetch(address("preferences"), { method: "POST", headers, body, keepalive: true }), true);

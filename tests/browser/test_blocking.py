@@ -312,3 +312,19 @@ def test_revival_waits_for_the_whole_document(arrive: Arrive) -> None:
     visitor.until("window.ran?.length === 8")
     ran = visitor.ran()
     assert ran.index("late") < ran.index("inline") < ran.index("campaign")
+
+
+@pytest.mark.parametrize("title", ["Film one", "Film two"])
+def test_record_names_the_language_of_the_placeholder(arrive: Arrive, make_app: MakeApp, title: str) -> None:
+    """Not the page's: its words are the ones that were agreed to."""
+    app = make_host(make_app, locale_selector=lambda: "vi")
+    app.context_processor(lambda: {"lang": "en"})
+    visitor = arrive("/frames", app=app)
+
+    place = visitor.page.locator("[data-consent-widget=frame]").filter(
+        has=visitor.page.locator(f"iframe[title='{title}']")
+    )
+    visitor.save(place.get_by_role("button"))
+
+    (record,) = visitor.records()
+    assert record["language"] == "vi"

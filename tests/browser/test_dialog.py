@@ -75,6 +75,29 @@ def test_second_opening_is_the_same_dialog(arrive: Arrive) -> None:
     expect(visitor.page.locator(DIALOG)).to_be_visible()
 
 
+@pytest.mark.parametrize("decided", [False, True], ids=["undecided", "decided"])
+@pytest.mark.parametrize("opener", [SETTINGS, "#own-button"], ids=["settings link", "own button"])
+def test_it_speaks_the_language_of_the_banner_where_the_page_says_another(
+    arrive: Arrive, make_app: MakeApp, opener: str, decided: bool
+) -> None:
+    """A host's layout may say a fixed `lang`, as the one of the tutorial."""
+    app = make_host(make_app, locale_selector=lambda: "vi")
+    app.context_processor(lambda: {"lang": "en"})
+    visitor = arrive(app=app, lang="en")
+    expect(visitor.page.locator("html")).to_have_attribute("lang", "en")
+    if decided:
+        visitor.save(visitor.button("reject_all"))
+        visitor.page.reload()
+    visitor.page.locator("#own-button").evaluate("one => { one.dataset.consent = 'open-preferences'; }")
+
+    visitor.page.locator(opener).click()
+
+    expect(visitor.preferences).to_have_attribute("lang", "vi")
+    expect(visitor.preferences.locator("h1")).to_have_text("Cài đặt cookie")
+    visitor.save(visitor.button("save", visitor.preferences))
+    assert visitor.records()[-1]["language"] == "vi"
+
+
 def test_focus_stays_in_it_while_it_is_open(arrive: Arrive) -> None:
     visitor = arrive()
     visitor.open_preferences()
