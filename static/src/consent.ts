@@ -2,15 +2,9 @@
 
 import { apply } from "./blocked";
 import { emit, granted, onChange, own, script, state, watch } from "./page";
-import { land, mirror, setBanner } from "./parts";
+import { land } from "./parts";
 import { open } from "./preferences";
 import { refresh, save } from "./save";
-
-/** Learns what a page out of a shared cache never knew, and what one out of the history may have missed. */
-const catchUp = () => {
-  if (mirror()) refresh().catch(apply);
-  else if (!(navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl) setBanner(true);
-};
 
 // A second copy of the tag starts nothing.
 if (script.toggleAttribute("data-started")) {
@@ -54,12 +48,14 @@ if (script.toggleAttribute("data-started")) {
       .catch(() => {});
   });
 
-  addEventListener("pageshow", (event) => event.persisted && catchUp());
+  // A page out of the history may have missed a choice.
+  addEventListener("pageshow", (event) => event.persisted && refresh());
 
   // The loader has told so already.
   if (!script.hasAttribute("data-waiting")) emit("ready");
   const start = () => {
-    if (script.hasAttribute("data-shared")) catchUp();
+    // A page out of a shared cache never knew of one: nobody is asked before the server says so.
+    if (script.hasAttribute("data-shared")) refresh();
     watch(apply);
   };
   // Scripts are revived in the order of the document, so all of it must be there.

@@ -55,10 +55,12 @@ const adopt = async (request: Promise<Response>, isSaved?: boolean) => {
   return state();
 };
 
-/** Asks the server what this page cannot know. */
-export const refresh = () => adopt(fetch(address("state")));
-
 let earlier: Promise<unknown> = Promise.resolve();
+
+/** Asks the server what this page cannot know. */
+export const refresh = () => {
+  earlier = earlier.then(() => adopt(fetch(address("state")))).catch(apply);
+};
 
 /** Records a choice. The banner, and `place` if it is the dialog, go at once and come back with a message if the save fails. */
 export const save = (choice: Choice, place?: HTMLElement | null, button?: HTMLElement | null) => {

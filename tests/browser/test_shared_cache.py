@@ -2,7 +2,7 @@
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Arrive
 from tests.browser.host import MakeApp, make_host, with_signal
@@ -144,17 +144,43 @@ def test_without_scripts_a_link_leads_to_the_preferences(arrive: Arrive, shared:
     assert visitor.granted() == [{"analytics"}]
 
 
-def test_signal_in_the_browser_keeps_the_banner_away(arrive: Arrive, shared: Flask) -> None:
+@pytest.mark.parametrize("tells_scripts", [True, False], ids=["header and script", "header alone"])
+def test_signal_in_the_browser_refuses_as_the_server_says(
+    arrive: Arrive, shared: Flask, tells_scripts: bool
+) -> None:
+    """Where no script can see the header, nobody but the server knows of it."""
     visitor = _watching(arrive(None, app=with_signal(shared)))
-    visitor.page.add_init_script(
-        "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {value: true})"
-    )
+    if tells_scripts:
+        visitor.page.add_init_script(
+            "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {value: true})"
+        )
 
     visitor.open("/scripts")
-    visitor.until("window.consentWidget?.granted && document.querySelector('[data-started]')")
-    visitor.call("new Promise(done => setTimeout(done))")
+    visitor.until("window.consentWidget?.state?.().analytics === 'denied'")
 
     assert _sightings(visitor.page) == 0
-    assert "granted" not in visitor.state().values()
+    assert set(visitor.state().values()) == {"denied"}
     assert visitor.ran() == []
     assert visitor.cookies() == {}
+
+
+def test_choice_made_before_the_server_told_what_it_knows_stands(arrive: Arrive, shared: Flask) -> None:
+    """The answer about before must not overtake the choice."""
+    visitor = arrive(None, app=shared)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    visitor.page.route("**/privacy/state", hold)
+    visitor.open("/page")
+    visitor.until("!!document.querySelector('[data-started]')")
+    visitor.page.evaluate("window.choice = consentWidget.accept(), 0")
+
+    visitor.until("document.readyState === 'complete'")
+    for route in held:
+        route.continue_()
+
+    visitor.call("window.choice")
+    assert set(visitor.state().values()) == {"granted"}
+    expect(visitor.banner).to_be_hidden()
