@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Route, expect
 from tests import factories
 from tests.browser.conftest import Arrive, Serve
 from tests.browser.host import MakeApp, broken_record, make_host
-from tests.browser.visitor import BANNER, Visitor, tab_stops
+from tests.browser.visitor import BANNER, SEES_FOCUS, Visitor, tab_stops
 
 PHONE = {"width": 320, "height": 568}
 DESKTOP = {"width": 1280, "height": 800}
@@ -20,18 +20,6 @@ _LOOKS = """button => {
         "fontWeight", "fontFamily", "padding", "opacity", "boxShadow", "textDecorationLine", "visibility"];
     return {tag: button.localName, classes: button.className, width, height,
         ...Object.fromEntries(kept.map(name => [name, style[name]]))};
-}"""
-
-#: Whether something of the focused element can be seen (WCAG 2.4.11): asked at 25 points of each box.
-_SEES_FOCUS = """() => {
-    const at = document.activeElement;
-    const sees = (x, y) => {
-        const hit = document.elementFromPoint(x, y);
-        return hit && (at === hit || at.contains(hit));
-    };
-    const parts = [0.1, 0.3, 0.5, 0.7, 0.9];
-    return [...at.getClientRects()].some(box => parts.some(
-        x => parts.some(y => sees(box.left + x * box.width, box.top + y * box.height))));
 }"""
 
 #: Texts that are wider than their place, or out of the window to the side.
@@ -172,7 +160,7 @@ def test_banner_hides_no_element_that_has_the_focus(
     """WCAG 2.4.11, walking the page in both directions."""
     visitor = arrive(viewport=viewport)
 
-    hidden = [at for at in tab_stops(visitor.page, key) if not visitor.page.evaluate(_SEES_FOCUS)]
+    hidden = [at for at in tab_stops(visitor.page, key) if not visitor.page.evaluate(SEES_FOCUS)]
 
     assert hidden == []
 
@@ -308,6 +296,66 @@ def test_banner_is_there_for_scanners_too(arrive: Arrive) -> None:
 
     assert visitor.page.evaluate("navigator.webdriver") is True
     expect(visitor.banner).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [(390, 844), (768, 1024), (1280, 800)], ids=["phone", "tablet", "desktop"])
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_what_the_law_asks_for_is_in_sight_without_scrolling(
+    arrive: Arrive, lang: str, size: tuple[int, int]
+) -> None:
+    """Who asks, what is sensitive, that one can withdraw, where all of it is told: before the purposes."""
+    visitor = arrive(lang=lang, viewport={"width": size[0], "height": size[1]})
+    words = {
+        "vi": ("Bên kiểm soát", "rút lại", "nhạy cảm"),
+        "en": ("Controller", "withdraw", "Sensitive"),
+    }
+
+    for part in words[lang]:
+        expect(visitor.banner.locator("p", has_text=part).last).to_be_in_viewport(ratio=0.98)
+    expect(visitor.banner.locator("p a")).to_be_in_viewport(ratio=0.98)
+
+
+#: What scrolls within an element, and the background that tells of it.
+_SCROLLING = """root => [root, ...root.querySelectorAll("*")]
+    .filter(one => one.scrollHeight > one.clientHeight + 1 && /auto|scroll/.test(getComputedStyle(one).overflowY))
+    .map(one => getComputedStyle(one).backgroundAttachment)"""
+
+
+@pytest.mark.parametrize(
+    "width, height, font_percent", [(320, 640, 100), (390, 844, 100), (640, 320, 100), (390, 844, 200)]
+)
+def test_one_part_of_it_scrolls_and_says_so(
+    arrive: Arrive, width: int, height: int, font_percent: int
+) -> None:
+    """The shadow lies still and the cover of its end does not: together they show while there is more to read."""
+    visitor = arrive(viewport={"width": width, "height": height})
+    visitor.page.evaluate(f"document.documentElement.style.fontSize = '{font_percent}%'")
+
+    assert visitor.banner.evaluate(_SCROLLING) == ["local, scroll"]
+    for action in ("reject_all", "accept_all"):
+        expect(visitor.button(action)).to_be_in_viewport(ratio=0.98)
+    expect(visitor.banner.locator("[data-consent]")).to_be_in_viewport(ratio=0.98)
+
+
+@pytest.mark.parametrize("width", [320, 390, 640, 700, 768, 799, 800, 1280])
+def test_its_buttons_fill_their_place(arrive: Arrive, width: int) -> None:
+    visitor = arrive(viewport={"width": width, "height": 1024})
+
+    place, refuse, accept = (
+        one.bounding_box()
+        for one in (
+            visitor.banner.locator(".consent-widget-actions"),
+            visitor.button("reject_all"),
+            visitor.button("accept_all"),
+        )
+    )
+
+    assert place is not None
+    assert refuse is not None
+    assert accept is not None
+    assert refuse["x"] == pytest.approx(place["x"], abs=1)
+    assert accept["x"] + accept["width"] == pytest.approx(place["x"] + place["width"], abs=1)
+    assert refuse["width"] == pytest.approx(accept["width"], abs=0.1)
 
 
 class _Held:

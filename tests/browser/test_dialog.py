@@ -8,7 +8,7 @@ from consent_widget.core.notice import ChangeClass
 from tests import factories
 from tests.browser.conftest import Arrive, Serve
 from tests.browser.host import MakeApp, broken_record, make_host
-from tests.browser.visitor import DIALOG, PREFERENCES, SETTINGS, is_save
+from tests.browser.visitor import DIALOG, PREFERENCES, SEES_FOCUS, SETTINGS, is_save
 
 BANNER_LINK = '[data-consent-widget="banner"] [data-consent="open-preferences"]'
 
@@ -96,6 +96,62 @@ def test_it_speaks_the_language_of_the_banner_where_the_page_says_another(
     expect(visitor.preferences.locator("h1")).to_have_text("Cài đặt cookie")
     visitor.save(visitor.button("save", visitor.preferences))
     assert visitor.records()[-1]["language"] == "vi"
+
+
+@pytest.mark.parametrize(
+    "width, height, font_percent",
+    [
+        (320, 640, 100),
+        (390, 844, 100),
+        (768, 1024, 100),
+        (640, 320, 100),
+        (1280, 800, 100),
+        (390, 844, 200),
+        (1280, 800, 200),
+    ],
+)
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_its_buttons_stay_in_sight_and_alike(
+    arrive: Arrive, lang: str, width: int, height: int, font_percent: int
+) -> None:
+    """However much there is to read: open services, large text."""
+    visitor = arrive(lang=lang, viewport={"width": width, "height": height})
+    visitor.page.evaluate(f"document.documentElement.style.fontSize = '{font_percent}%'")
+    visitor.page.evaluate("consentWidget.open()")
+    expect(visitor.preferences).to_be_visible()
+    for details in visitor.preferences.locator("details").all():
+        details.evaluate("one => { one.open = true; }")
+
+    for top in (0, 200, 100_000):
+        visitor.preferences.evaluate("(one, top) => one.scrollTo(0, top)", top)
+        for action in ("save", "reject_all", "accept_all"):
+            expect(visitor.button(action, visitor.preferences)).to_be_in_viewport(ratio=0.98)
+    refuse, accept = (
+        visitor.button(action, visitor.preferences).bounding_box() for action in ("reject_all", "accept_all")
+    )
+    assert refuse is not None
+    assert accept is not None
+    assert (refuse["width"], refuse["height"]) == pytest.approx((accept["width"], accept["height"]), abs=0.1)
+
+
+@pytest.mark.parametrize("key", ["Tab", "Shift+Tab"])
+@pytest.mark.parametrize("size", [(320, 640), (640, 320)], ids=["upright", "across"])
+def test_its_buttons_hide_no_element_that_has_the_focus(
+    arrive: Arrive, key: str, size: tuple[int, int]
+) -> None:
+    """WCAG 2.4.11."""
+    visitor = arrive(viewport={"width": size[0], "height": size[1]})
+    visitor.open_preferences()
+    for details in visitor.preferences.locator("details").all():
+        details.evaluate("one => { one.open = true; }")
+
+    hidden = []
+    for _ in range(16):
+        visitor.page.keyboard.press(key)
+        if visitor.preferences.locator(":focus").count() and not visitor.page.evaluate(SEES_FOCUS):
+            hidden.append(visitor.preferences.locator(":focus").evaluate("one => one.outerHTML"))
+
+    assert hidden == []
 
 
 def test_focus_stays_in_it_while_it_is_open(arrive: Arrive) -> None:

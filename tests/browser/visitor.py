@@ -24,6 +24,18 @@ _VIOLATIONS = """addEventListener("securitypolicyviolation", event =>
 # A busy machine with two cores may take its time.
 expect.set_options(timeout=10_000)
 
+#: Whether something of the focused element can be seen (WCAG 2.4.11): asked at 25 points of each box.
+SEES_FOCUS = """() => {
+    const at = document.activeElement;
+    const sees = (x, y) => {
+        const hit = document.elementFromPoint(x, y);
+        return hit && (at === hit || at.contains(hit));
+    };
+    const parts = [0.1, 0.3, 0.5, 0.7, 0.9];
+    return [...at.getClientRects()].some(box => parts.some(
+        x => parts.some(y => sees(box.left + x * box.width, box.top + y * box.height))));
+}"""
+
 
 class Origins(Protocol):
     """Where a served app answers."""
