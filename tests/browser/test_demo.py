@@ -96,3 +96,21 @@ def test_pages_without_a_finding(arrive: Arrive, app: Flask, site: Site, path: s
 
     expect(visitor.page.locator("html")).to_have_attribute("lang", lang)
     assert findings(visitor.page) == []
+
+
+def test_the_preview_stands_in_the_editor(arrive: Arrive, app: Flask, site: Site) -> None:
+    """The site's own policy lets nobody frame it; the staff's pages go by theirs."""
+    password = "a-quiet-lake-behind-seven-hills"
+    person = ("author@demo.example", "--name", "Author", "--role", "author", "--ask")
+    made = app.test_cli_runner().invoke(
+        args=["consent", "staff", "add", *person], input=f"{password}\n{password}\n"
+    )
+    assert made.exit_code == 0, made.output
+    page = arrive("/privacy/admin/versions/new", app=app, site=site).page
+
+    page.fill("[name=email]", "author@demo.example")
+    page.fill("[name=password]", password)
+    page.locator("main form button").first.click()
+
+    preview = page.locator("iframe[data-preview]:not([inert])").content_frame
+    expect(preview.locator("article[data-notice]")).to_be_visible()
