@@ -162,6 +162,7 @@ class ConsentWidget:
             same_origin=same_origin,
             safe_path=safe_path,
             wants_json=wants_json,
+            keep_policy=lambda policy: setattr(visit(), "policy", policy),
             show_diff=lambda old, new, language: show_diff(old, new, WORDS[language], level=4),
             preview=preview_page,
         )

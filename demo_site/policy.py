@@ -6,8 +6,6 @@ from flask import Flask, Response, g, has_request_context, request
 
 #: Pages that hand ``?csp=strict`` on in the links and forms they print.
 _CARRIED_BY = "pages."
-#: The staff's pages bring a policy of their own: stricter, and their preview may stand in their frame.
-_OF_STAFF = ("consent_widget_admin", "consent_widget_accounts")
 
 
 def init_app(app: Flask, *, second_origin: str) -> None:
@@ -15,9 +13,9 @@ def init_app(app: Flask, *, second_origin: str) -> None:
 
     @app.after_request
     def send_policy(response: Response) -> Response:
-        # What visitors read of the product stands in this site's layout, so it goes out under its policy as well.
-        if request.blueprint not in _OF_STAFF:
-            response.headers["Content-Security-Policy"] = _policy(second_origin)
+        # The product's pages stand in this site's layout, so they go out under its policy as well. Those of staff
+        # keep their own whatever is set here.
+        response.headers["Content-Security-Policy"] = _policy(second_origin)
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
         return response

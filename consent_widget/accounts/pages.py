@@ -28,6 +28,7 @@ _HEADERS = {
 def add_headers(response: Response) -> Response:
     for name, value in _HEADERS.items():
         response.headers[name] = value
+    visit().policy = _HEADERS["Content-Security-Policy"]
     return response
 
 

@@ -113,5 +113,7 @@ def _add_headers(response: Response) -> Response:
     """What a view has not set itself; staff pages are nobody's to keep."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    # A host that sets one policy on every answer would open the previews' sandbox.
+    desk().keep_policy(response.headers["Content-Security-Policy"])
     response.headers["Cache-Control"] = "no-store"
     return response

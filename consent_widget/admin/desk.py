@@ -34,7 +34,8 @@ class Desk:
     and ``answer_in`` to set it, the ``context`` that every template gets, ``base``
     (the path of our pages as the browser sees it), ``check_origin``, which raises
     for a form of a foreign page, ``same_origin`` and ``safe_path`` for addresses, ``wants_json``,
-    ``show_diff`` for two texts in a language, and ``preview``: a draft in one
+    ``keep_policy`` to let a content security policy stand whatever the host's hooks
+    do, ``show_diff`` for two texts in a language, and ``preview``: a draft in one
     language as a visitor will see it, under stamps.
     """
 
@@ -51,6 +52,7 @@ class Desk:
     same_origin: Callable[[str], bool]
     safe_path: Callable[[str], str | None]
     wants_json: Callable[[], bool]
+    keep_policy: Callable[[str], None]
     show_diff: Callable[[str, str, str], Markup]
     preview: Callable[[Draft, str, Sequence[str]], str]
 

@@ -120,6 +120,8 @@ class Visit:
         self.bar_printed = False
         #: What the answer leaves with unless it says otherwise itself; empty for the host's own pages.
         self.default_headers: Defaults = {}
+        #: The content security policy of a staff page: no hook of the host's takes it away.
+        self.policy: str | None = None
         self._consent: Consent | None = None
 
     @_once

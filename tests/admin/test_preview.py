@@ -5,6 +5,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
+from flask import Response
 from jinja2 import DictLoader, StrictUndefined
 
 from tests.admin.conftest import MakeNewsroom
@@ -161,3 +162,22 @@ def test_no_staff_page_lacks_a_value(newsroom: Newsroom, user: str, path: str) -
     newsroom.announced()
 
     assert newsroom.browser(user).get(f"{ADMIN}{path}").status_code in (200, 403)
+
+
+def test_a_policy_that_the_host_sets_on_everything_opens_no_sandbox(make_newsroom: MakeNewsroom) -> None:
+    newsroom = make_newsroom()
+
+    @newsroom.app.after_request
+    def open_all(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = "default-src * 'unsafe-inline'"
+        return response
+
+    draft = newsroom.write()
+    browser = newsroom.browser("lan")
+
+    check_sandboxed(browser.get(f"{ADMIN}/versions/{draft.id}/preview/vi").headers)
+    for path in ("/", "/versions/new", "/sign-in"):
+        policies = browser.get(f"{ADMIN}{path}").headers.getlist("Content-Security-Policy")
+        assert len(policies) == 1
+        assert "default-src 'none'" in policies[0]
+    assert browser.get("/privacy/vi/").headers["Content-Security-Policy"].startswith("default-src *")
