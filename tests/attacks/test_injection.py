@@ -60,9 +60,9 @@ def staffed(make_target: MakeTarget, database_url: str, clock: Clock) -> Target:
 
 
 def quickly(answer: TestResponse, begun: float) -> TestResponse:
-    """``answer``, which is no fault and took no second."""
+    """``answer``, which is no fault and slept no five seconds; less says nothing on a busy machine."""
     assert answer.status_code < 500
-    assert time.perf_counter() - begun < 1
+    assert time.perf_counter() - begun < 4
     return answer
 
 

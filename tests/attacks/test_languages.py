@@ -204,3 +204,26 @@ def test_length_is_counted_alike(case: Case, staffed: Target) -> None:
                             assert kept[name] == unit * limit
     page = author.get(NEW).text
     assert "maxlength" not in page or f'maxlength="{MAX_TITLE}"' not in page
+
+
+@attack("UN-010")
+def test_text_of_two_megabytes(case: Case, staffed: Target) -> None:
+    """Refused with a message, and whole in the form that comes back; what no notice can be is not even read."""
+    author = signed_in(staffed, "author")
+    text = "Điều khoản dài. " * 125_000
+    assert len(text) == 2_000_000
+    before = staffed.stored()
+
+    answer = send(author, "save", fields=newsroom.written(text_vi=text))
+    program = send(
+        author, "save", fields=newsroom.written(text_vi=text), headers={"Accept": "application/json"}
+    )
+    too_much = send(author, "save", fields=newsroom.written(text_vi=text * 12))
+
+    assert answer.status_code == 400
+    assert "too long" in answer.text
+    assert text.strip() in answer.text
+    assert (program.json or {})["error"]["code"] == "too_long"
+    assert (program.json or {})["error"]["field"] == "text_vi"
+    assert too_much.status_code == 413
+    assert staffed.stored() == before

@@ -28,6 +28,7 @@ from tests.attacks.newsroom import (
     written,
 )
 from tests.attacks.target import NEWER_KEY, Target, ask
+from tests.attacks.threats import stays_here
 from tests.factories import Clock
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS")
@@ -120,6 +121,27 @@ def test_way_back_from_the_sign_in(case: Case, quick: Target) -> None:
     for path in (f"//evil.example{ADMIN}/", f"{ADMIN}//evil.example", f"{ADMIN}/audit?next=//evil.example"):
         location = ask(quick, "", path).location or ""
         assert location.startswith("/privacy/") or not location
+
+
+@attack("OR-001", "OR-002", "OR-003", "OR-005", "OR-006", "OR-007", "OR-012", "OR-014")
+def test_way_on_from_bar_and_history(case: Case, quick: Target, clock: Clock) -> None:
+    """The bar's own button, the history's day and the way to the sign-in lead to pages of ours alone."""
+    newsroom.publish(quick, change_class="material", effective_at=LATER)
+    for payload in case.payloads:
+        target = payload.replace("{host}", "localhost")
+        header = target.encode("utf-8", "replace").decode("latin-1").replace("\r", "").replace("\n", "")
+        seen = {"action": "seen", "notice": "2"}
+        answers = [
+            quick.browser().post("/privacy/preferences", data=seen | {"next": target}),
+            quick.browser().post("/privacy/preferences", data=seen, headers={"Referer": header}),
+            quick.browser().get("/privacy/en/versions", query_string={"as-of": target}),
+            quick.browser().get(f"{ADMIN}/", query_string={"next": target, "lang": target}),
+            quick.browser().get("/privacy/", query_string={"next": target, "lang": target}),
+        ]
+        for answer in answers:
+            assert answer.status_code in (302, 303)
+            assert stays_here(answer.headers["Location"]), (target, answer.headers["Location"])
+            assert "x" not in {one.partition("=")[0] for one in answer.headers.getlist("Set-Cookie")}
 
 
 @attack("AU-002")

@@ -46,9 +46,9 @@ _NEVER = {
 _ADDRESSES = {"href", "src", "action", "formaction", "data", "poster", "srcset", "background", "cite", "ping"}
 
 
-def parse(html: str) -> Element:
-    """The document as a browser builds it."""
-    document: Element = html5lib.parse(html, treebuilder="etree")
+def parse(html: str, *, scripting: bool = False) -> Element:
+    """The document as a browser builds it; with ``scripting`` what is for browsers without scripts is raw text."""
+    document: Element = html5lib.parse(html, treebuilder="etree", scripting=scripting)
     return document
 
 
@@ -67,23 +67,32 @@ def serialised(document: Element) -> str:
 def threats_in_text(html: str) -> list[str]:
     """What of a rendered notice is more than text, headings, lists, tables, links and own images."""
     found = []
-    body = parse(f"<!doctype html><body>{html}").find(f"{_HTML}body")
-    assert body is not None
-    for element in body.iter():
-        if element is body:
-            continue
-        name = _name(element)
-        if name not in _TEXT:
-            found.append(f"<{name}>")
-        else:
-            found += [f"<{name} {one}>" for one in element.attrib if one not in _TEXT[name]]
-        found += [*_bad_addresses(element, name), *_foreign_id(element)]
+    for scripting in (False, True):
+        body = parse(f"<!doctype html><body>{html}", scripting=scripting).find(f"{_HTML}body")
+        assert body is not None
+        found += [one for element in body.iter() if element is not body for one in _beyond_text(element)]
     return found
+
+
+def _beyond_text(element: Element) -> Iterator[str]:
+    name = _name(element)
+    if name not in _TEXT:
+        yield f"<{name}>"
+    else:
+        yield from (f"<{name} {one}>" for one in element.attrib if one not in _TEXT[name])
+    yield from _bad_addresses(element, name)
+    if not (element.get("id") or "notice-").startswith("notice-"):
+        yield f"id={element.get('id')!r}"
 
 
 def threats_in_page(html: str) -> list[str]:
     """What of a whole page of ours would run, overlay, lead or load from elsewhere."""
-    return [one for element in parse(html).iter() for one in _threats(element)]
+    return [
+        one
+        for scripting in (False, True)
+        for element in parse(html, scripting=scripting).iter()
+        for one in _threats(element)
+    ]
 
 
 def _threats(element: Element) -> Iterator[str]:
@@ -128,12 +137,15 @@ def _bad_addresses(element: Element, name: str) -> Iterator[str]:
             yield f"<{name} {attribute}={written!r}>"
 
 
-def _foreign_id(element: Element) -> Iterator[str]:
-    if not (element.get("id") or "notice-").startswith("notice-"):
-        yield f"id={element.get('id')!r}"
-
-
 def _name(element: Element) -> str:
     # A comment has a function for its tag.
     tag: object = element.tag
     return tag.removeprefix(_HTML) if isinstance(tag, str) else "!--"
+
+
+def stays_here(location: str) -> bool:
+    """Whether a browser stays on this origin (WHATWG URL: a backslash is a slash, control characters vanish)."""
+    if any(ord(char) < 0x21 or ord(char) > 0x7E for char in location) or "\\" in location:
+        return False
+    parts = urlsplit(location)
+    return not parts.scheme and not parts.netloc and location.startswith("/") and location[1:2] != "/"
