@@ -1,13 +1,14 @@
 """GET /admin/audit: what staff did, page by page, and whole as CSV or JSON."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, request
 
-from ..core.errors import Forbidden, InputError
+from ..core.errors import Forbidden, InputError, LedgerError
 from ..core.staff import Staff
-from ..services.audit import all_acts, list_acts
+from ..services.audit import all_acts, list_acts, note_export
 from ..storage.audit import Act
 from .desk import Words, desk, known_staff, words
 from .export import csv_lines, json_lines
@@ -15,6 +16,8 @@ from .guard import current_staff, guarded
 from .overview import name_of
 from .page import AUDIT, answer_page
 from .sayings import say_action
+
+logger = logging.getLogger("consent_widget")
 
 _PER_PAGE = 50
 
@@ -51,8 +54,14 @@ def _export(wanted: str) -> Response:
         raise InputError("unknown_value", f"format must be out of {', '.join(_EXPORTS)}.", "format")
     write, content_type = _EXPORTS[wanted]
     # Read at once where it must fail with an answer; the rest follows while it is sent.
-    database = desk().deployment.database
+    deployment = desk().deployment
+    database = deployment.database
     list_acts(database, limit=1)
+    try:
+        note_export(deployment, staff=current_staff(), form=wanted, now=deployment.clock())
+    except LedgerError as error:
+        # Who looks for what was altered needs the log all the more.
+        logger.error("An export of the audit log was not noted: %s", error)
     response = Response(write(all_acts(database), known_staff()), content_type=content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="audit.{wanted}"'
     return response

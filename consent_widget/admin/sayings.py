@@ -65,6 +65,10 @@ _ERRORS: Mapping[str, Saying] = {
         "Another version is announced and not yet in force. Wait until it is, or withdraw it."
     ),
     "in_force": lambda t: t("The version is in force. To change it, make a new version."),
+    "ledger_altered": lambda t: t(
+        "The audit log was altered, so nothing can be entered and nothing was changed. Trying again does not help: "
+        "please tell those who run this site. `flask consent verify` names the entry."
+    ),
     # The rest
     "not_found": lambda t: t("There is nothing at this address. It may have been discarded."),
     "method_not_allowed": lambda t: t("This cannot be done at this address. Nothing was changed."),
@@ -146,6 +150,7 @@ def say_action(action: str, t: Words) -> str:
         Event.ANNOUNCE: t("Announced"),
         Event.WITHDRAW: t("Withdrew"),
         Event.DISCARD: t("Discarded the draft"),
+        "export": t("Exported the audit log"),
         "staff_add": t("Added an account"),
         "staff_reset": t("Gave an account a new password"),
         "staff_close": t("Closed an account"),

@@ -113,6 +113,8 @@ class UnknownVersion(ConsentWidgetError, LookupError):
 class LedgerError(ConsentWidgetError):
     """The ledger was altered, so nothing can be entered: what is being done is not done either."""
 
+    code = "ledger_altered"
+
 
 class StoreUnavailable(ConsentWidgetError):
     """The database did not answer or did not commit: nothing was saved."""

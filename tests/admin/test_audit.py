@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+import sqlalchemy as sa
 
 from consent_widget.admin.export import safe_cell
 from tests.admin.newsroom import ADMIN, Newsroom, post
@@ -81,7 +82,7 @@ def test_no_cell_of_the_csv_is_a_formula(stored_newsroom: Newsroom) -> None:
     assert answer.headers["Content-Disposition"] == 'attachment; filename="audit.csv"'
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert rows[0][:5] == ["index", "at", "staff", "name", "action"]
-    assert len(rows) == 1 + 3 * len(PAYLOADS)
+    assert len(rows) == 1 + 3 * len(PAYLOADS) + 1  # the export itself
     assert all(len(row) == len(rows[0]) for row in rows)
     assert not [cell for row in rows for cell in row if cell.lstrip().startswith(("=", "+", "-", "@", "＝"))]
     assert {f"comment: {one}" for one in PAYLOADS} <= {row[-1] for row in rows}
@@ -106,17 +107,35 @@ def test_the_json_holds_everything(stored_newsroom: Newsroom) -> None:
     answer = stored_newsroom.browser("minh").get(f"{ADMIN}/audit?format=json")
     rows = json.loads(answer.get_data())
 
-    assert [row["action"] for row in rows] == ["return", "submit", "create"]
-    assert rows[0]["staff"] == "minh"
-    assert rows[0]["details"] == {"comment": "Vì thế"}
+    assert [row["action"] for row in rows] == ["export", "return", "submit", "create"]
+    assert rows[0]["details"] == {"format": "json"}
+    assert rows[1]["staff"] == "minh"
+    assert rows[1]["details"] == {"comment": "Vì thế"}
     assert "nonce" not in answer.text
 
 
-def test_an_empty_log_is_a_list(newsroom: Newsroom) -> None:
+def test_an_empty_log_says_so_and_its_export_holds_the_export_alone(newsroom: Newsroom) -> None:
     browser = newsroom.browser("hoa")
 
-    assert json.loads(browser.get(f"{ADMIN}/audit?format=json").get_data()) == []
     assert "Chưa có gì được ghi." in browser.get(f"{ADMIN}/audit").text
+    (only,) = json.loads(browser.get(f"{ADMIN}/audit?format=json").get_data())
+    assert (only["action"], only["staff"]) == ("export", "hoa")
+
+
+def test_an_altered_ledger_takes_no_act_and_is_exported_all_the_same(newsroom: Newsroom) -> None:
+    draft = newsroom.submitted()
+    with newsroom.deployment.database.writing() as connection:
+        connection.execute(sa.text("DROP TRIGGER cw_ledger_no_update"))
+        connection.execute(sa.text("UPDATE cw_ledger SET root = peaks, peaks = ''"))
+    order = {"action": "approve", "revision": str(draft.revision)}
+
+    refused = post(newsroom.browser("minh"), f"/versions/{draft.id}?lang=en", order)
+    exported = newsroom.browser("hoa").get(f"{ADMIN}/audit?format=json")
+
+    assert refused.status_code == 503
+    assert "The audit log was altered" in refused.text
+    assert newsroom.load(draft.id) == draft
+    assert [row["action"] for row in json.loads(exported.get_data())] == ["submit", "create"]
 
 
 def test_a_format_that_is_none(newsroom: Newsroom) -> None:
