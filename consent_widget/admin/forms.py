@@ -61,12 +61,15 @@ def typed_in(draft: Draft | None, zone: ZoneInfo) -> Typed:
 
 
 def typed(form: Form, before: Typed) -> Typed:
-    """``form`` over what stood ``before``: a field that was not sent is left as it was."""
-    reason = form.get("reason", "")
+    """``form`` over what stood ``before``: a field that was not sent is left as it was.
+
+    Browsers send every line end as CRLF (HTML, "convert to a list of name-value pairs"); here it is the stored LF.
+    """
+    reason = _lines(form.get("reason", ""))
     if not has_texts(form):
         return replace(before, effective_at=form.get("effective_at", before.effective_at), reason=reason)
     return Typed(
-        texts={name: form.get(name, before.texts[name]) for name in WRITTEN},
+        texts={name: _lines(form.get(name, before.texts[name])) for name in WRITTEN},
         change_class=form.get("change_class", before.change_class),
         # A box that is not ticked is not sent.
         ask_again=frozenset(form.getlist("ask_again")),
@@ -75,6 +78,10 @@ def typed(form: Form, before: Typed) -> Typed:
         in_step="in_step" in form,
         reason=reason,
     )
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def has_texts(form: Form) -> bool:

@@ -64,7 +64,7 @@ def show_conflicts(draft: Draft, sent: Typed, t: Words) -> list[Difference]:
     stored = typed_in(draft, desk().deployment.settings.timezone)
     found = []
     for name in WRITTEN:
-        before, after = stored.texts[name], sent.texts[name].replace("\r\n", "\n")
+        before, after = stored.texts[name], sent.texts[name]
         if before.strip() != after.strip():
             found.append(_written(name, before, after, t))
     pairs = (

@@ -463,6 +463,23 @@ def test_the_checklist_finds_sections_by_their_tags(newsroom: Newsroom) -> None:
     assert "#thong-tin-khach-hang" in page
 
 
+def test_the_checklist_of_a_refused_form_is_that_of_the_text_typed(newsroom: Newsroom) -> None:
+    """Browsers send CRLF; the sections are found all the same."""
+    draft = newsroom.write()
+    browser = newsroom.browser("lan")
+    stored = _findings(browser.get(f"{ADMIN}/versions/{draft.id}").text)
+    form = FORM | {name: FORM[name].replace("\n", "\r\n") for name in ("text_vi", "text_en")}
+
+    answer = post(browser, f"/versions/{draft.id}", form | {"action": "save", "effective_at": "soon"})
+
+    assert answer.status_code == 400
+    assert _findings(answer.text) == stored
+
+
+def _findings(page: str) -> list[tuple[str, str]]:
+    return re.findall(r'data-finding="(\w+)".*?<span>(.*?)</li>', page)
+
+
 def test_an_authors_text_is_no_markup_in_the_editor(newsroom: Newsroom) -> None:
     evil = "</textarea><script>alert(1)</script><img src=x onerror=alert(1)>"
     draft = newsroom.write(
