@@ -3,7 +3,6 @@
 Two fences: the parser passes no raw HTML, the cleaner keeps an explicit list.
 """
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -14,10 +13,10 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
+from ..core.section import split_mark
+
 #: Ids in a notice start with this, so that they meet none of the host's page.
 ID_PREFIX = "notice-"
-
-_HEADING_MARK = re.compile(r"\s*\{\s*(?:#(?P<id>[A-Za-z0-9_-]+))?(?P<tags>(?:\s*\.[a-z]+)*)\s*\}\s*$")
 
 _TAGS = {
     "a", "blockquote", "br", "code", "em", "h2", "h3", "h4", "hr", "img", "li", "ol", "p", "pre", "strong",
@@ -59,14 +58,10 @@ def _mark_headings(state: StateCore) -> None:
         if opening.type != "heading_open":
             continue
         count += 1
-        mark = _HEADING_MARK.search(inline.content)
-        name = f"{count}"
-        if mark is not None and (mark["id"] or mark["tags"].strip()):
-            inline.content = inline.content[: mark.start()]
-            name = mark["id"] or name
-            tags = " ".join(tag for tag in mark["tags"].replace(".", " ").split())
-            if tags:
-                opening.attrSet("data-tags", tags)
+        inline.content, anchor, tags = split_mark(inline.content)
+        name = anchor or f"{count}"
+        if tags:
+            opening.attrSet("data-tags", " ".join(tags))
         while name in taken:
             name += "-"
         taken.add(name)

@@ -1,8 +1,11 @@
 """Sections are found by their headings, and a change in what a tag marks is never missed."""
 
+import re
+
 import pytest
 
 from consent_widget.core.section import TAGS, changed_tags, sections
+from consent_widget.render.markdown import render_notice
 
 TEXT = """Opening words.
 
@@ -74,3 +77,32 @@ def test_moving_a_section_changes_nothing() -> None:
 def test_a_tag_of_no_meaning_is_no_tag_of_ours() -> None:
     assert "colour" not in TAGS
     assert changed_tags("## A {.colour}\n\none", "## A {.colour}\n\ntwo") == frozenset()
+
+
+@pytest.mark.parametrize(
+    "heading, tags",
+    [
+        pytest.param("  ## B {#x .rights}", {"rights"}, id="indented"),
+        pytest.param("## B {#x .rights} ##", {"rights"}, id="closed"),
+        pytest.param("# B {#x .rights}", {"rights"}, id="first level"),
+        pytest.param("### B {#x .rights}", {"rights"}, id="third level"),
+        pytest.param("## B {.rights #x}", {"rights"}, id="tag before anchor"),
+        pytest.param("## B {#x .Rights}", {"rights"}, id="capital letter"),
+        pytest.param("B {.rights}\n---", {"rights"}, id="underlined"),
+        pytest.param("## B {#quyền .rights}", set(), id="an anchor that is none"),
+        pytest.param("## B {.rights} and more", set(), id="in the midst"),
+        pytest.param("    ## B {#x .rights}", set(), id="code"),
+    ],
+)
+def test_the_page_and_the_rules_see_the_same_tags(heading: str, tags: set[str]) -> None:
+    text = f"{heading}\n\nWords.\n"
+
+    assert {tag for one in sections(text) for tag in one.tags} == tags
+    shown = re.findall(r'data-tags="([^"]*)"', render_notice(text).html)
+    assert {tag for one in shown for tag in one.split()} == tags
+    assert changed_tags(text, text.replace("Words", "Other words")) == tags
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n"])
+def test_line_ends_hide_no_section(end: str) -> None:
+    assert sections("## A {.rights}\n\nb\n".replace("\n", end))[0].tags == {"rights"}
