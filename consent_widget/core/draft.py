@@ -109,6 +109,7 @@ class Draft:
     withdrawn_at: datetime | None = None
     comment: str = ""
     reason: str = ""
+    overrides: tuple[str, ...] = ()
     withdrawal_reason: str = ""
 
     @property

@@ -81,7 +81,8 @@ class Version:
     """A version that was announced, without its text: enough to know what applies when.
 
     Times are aware, in UTC. ``source_hashes`` name the text that a translation
-    was made from. ``reason`` says why it takes effect earlier than promised,
+    was made from. ``reason`` says why the gate was opened, ``overrides`` what it
+    would have refused (core.draft.reasons_needed),
     ``withdrawal_reason`` why it was taken back; plain, empty where there is none.
     """
 
@@ -96,6 +97,7 @@ class Version:
     source_hashes: Mapping[str, str] = field(default_factory=dict)
     withdrawn_at: datetime | None = None
     reason: str = ""
+    overrides: tuple[str, ...] = ()
     withdrawal_reason: str = ""
 
     @property

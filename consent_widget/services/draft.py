@@ -277,7 +277,9 @@ def announce_draft(
         in_force, pending = _in_force(connection, now)
         if pending is not None:
             raise Conflict("one_pending", f"Version {pending} is announced and not yet in force.")
-        check_gate(draft, before=in_force, lead=lead_of(deployment), now=now, reason=words)
+        lead = lead_of(deployment)
+        check_gate(draft, before=in_force, lead=lead, now=now, reason=words)
+        overrides = reasons_needed(draft, before=in_force, lead=lead, now=now)
         draft = replace(
             draft,
             state=state,
@@ -285,12 +287,14 @@ def announce_draft(
             effective_at=draft.effective_at or now,
             announced_by=staff.id,
             announced_at=now,
-            reason=words,
+            # What needs no reason is told none: the words would stand on the version's page for good.
+            reason=words if overrides else "",
+            overrides=overrides,
         )
         # A date left open was approved as "when it is announced", which is now known.
         saved = _write(connection, replace(draft, approved_hash=draft.edition_hash), before)
         publish(deployment, connection, saved, now=now)
-        _note(deployment, connection, "announce", saved, staff=staff, now=now, reason=words)
+        _note(deployment, connection, "announce", saved, staff=staff, now=now, reason=saved.reason)
     deployment.schedule.forget()
     return saved
 
@@ -360,6 +364,7 @@ def publish(deployment: Deployment, connection: Connection, draft: Draft, *, now
         "new": sorted(draft.new),
         "effective_at": draft.effective_at.isoformat() if draft.effective_at else None,
         "reason": draft.reason,
+        "overrides": list(draft.overrides),
     }
     append(deployment, connection, kind="version", body=body, now=now)
 

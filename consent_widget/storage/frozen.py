@@ -14,7 +14,7 @@ _WITHDRAWAL = ("state", "revision", "withdrawn_by", "withdrawn_at", "withdrawal_
 _FROZEN = (
     "id", "number", "change_class", "ask_again", "effective_at", "announced_at", "created_at", "new_kinds",
     "edited_by", "edited_at", "submitted_by", "submitted_at", "approved_by", "approved_at", "approved_hash",
-    "announced_by", "comment", "reason",
+    "announced_by", "comment", "reason", "overrides",
 )  # fmt: skip
 
 _MESSAGE = "cw: an announced version is frozen"
@@ -28,7 +28,10 @@ def _differs(distinct: str, *, cast: str = "") -> str:
 
 def _unfrozen(distinct: str, *, cast: str = "") -> str:
     """The condition under which an UPDATE of a public version is refused."""
-    withdraws = "OLD.state = 'announced' AND NEW.state = 'withdrawn'"
+    withdraws = (
+        "OLD.state = 'announced' AND NEW.state = 'withdrawn' AND NEW.withdrawn_by IS NOT NULL"
+        " AND NEW.withdrawn_at IS NOT NULL AND NEW.withdrawn_at < OLD.effective_at"
+    )
     return f"OLD.state IN {_PUBLIC} AND (NOT ({withdraws}) OR {_differs(distinct, cast=cast)})"
 
 

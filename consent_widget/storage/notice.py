@@ -46,12 +46,14 @@ versions = Table(
     Column("withdrawn_at", UtcDateTime),
     Column("comment", Text),
     Column("reason", Text),
+    Column("overrides", JSON),
     Column("withdrawal_reason", Text),
     CheckConstraint(
         "state <> 'announced' OR "
         "(number IS NOT NULL AND effective_at IS NOT NULL AND announced_at IS NOT NULL)",
         name="announced_is_complete",
     ),
+    sqlite_autoincrement=True,
 )
 
 texts = Table(
@@ -65,6 +67,7 @@ texts = Table(
     Column("content_hash", String(64), nullable=False),
     # Of a translation: the content hash of the text that it was made from.
     Column("source_hash", String(64)),
+    sqlite_with_rowid=False,
 )
 
 #: The states whose text the public may read: a version that was taken back stays on record.
@@ -107,6 +110,7 @@ def load_schedule(connection: Connection) -> Schedule:
             versions.c.announced_at,
             versions.c.withdrawn_at,
             versions.c.reason,
+            versions.c.overrides,
             versions.c.withdrawal_reason,
             texts.c.language,
             texts.c.title,
@@ -138,6 +142,7 @@ def load_schedule(connection: Connection) -> Schedule:
                 source_hashes={row.language: row.source_hash for row in of_version if row.source_hash},
                 withdrawn_at=first.withdrawn_at,
                 reason=first.reason or "",
+                overrides=tuple(first.overrides or ()),
                 withdrawal_reason=first.withdrawal_reason or "",
             )
         )

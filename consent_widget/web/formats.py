@@ -158,6 +158,7 @@ def _facts(here: Visit, version: Version) -> dict[str, Any]:
         "effective_at": iso(version.effective_at),
         "withdrawn_at": iso(version.withdrawn_at) if version.withdrawn_at else None,
         "reason": version.reason or None,
+        "overrides": list(version.overrides),
         "withdrawal_reason": version.withdrawal_reason or None,
     }
 

@@ -140,6 +140,13 @@ def _stamps(here: Visit, version: Version, standing: Standing, t: Words) -> list
     said = [show_standing(here, version, standing, t)] if standing is not Standing.IN_FORCE else []
     if version.withdrawal_reason:
         said.append(t("Reason: %(reason)s", reason=version.withdrawal_reason))
-    if version.reason:
+    if "too_early" in version.overrides:
         said.append(t("Announced at shorter notice than usual. Reason: %(reason)s", reason=version.reason))
+    elif version.overrides:
+        said.append(
+            t(
+                "Filed as an editorial change although a section on personal data changed. Reason: %(reason)s",
+                reason=version.reason,
+            )
+        )
     return said

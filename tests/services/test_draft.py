@@ -402,6 +402,26 @@ def test_a_date_too_early_is_refused_and_opens_with_a_reason(office: Deployment)
     )
 
     assert (done.state, done.reason) == (State.ANNOUNCED, "A court ordered it.")
+    assert done.overrides == ("too_early",)
+    with office.database.reading() as connection:
+        (version,) = load_schedule(connection).versions
+    assert (version.reason, version.overrides) == ("A court ordered it.", ("too_early",))
+
+
+def test_a_reason_that_was_not_needed_is_not_kept(office: Deployment) -> None:
+    draft = approved(office, effective_at=NOW + DAY)
+
+    done = announce_draft(
+        office,
+        draft.id,
+        revision=draft.revision,
+        staff=APPROVER,
+        now=NOW,
+        effective_at=NOW + 20 * DAY,
+        reason="Left over from the first try.",
+    )
+
+    assert (done.reason, done.overrides) == ("", ())
 
 
 def test_waiting_after_approval_does_not_shorten_the_lead_time(office: Deployment) -> None:

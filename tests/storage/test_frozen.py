@@ -3,7 +3,7 @@
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
-from sqlite3 import IntegrityError
+from sqlite3 import IntegrityError, OperationalError
 from typing import Any
 
 import pytest
@@ -65,6 +65,7 @@ def refused(database: Database, *statements: str) -> None:
         ("approved_by", "'somebody'"),
         ("approved_hash", "'x'"),
         ("reason", "'because'"),
+        ("overrides", "'[\"too_early\"]'"),
         ("comment", "'because'"),
         ("new_kinds", "'[\"data\"]'"),
     ],
@@ -108,7 +109,12 @@ def test_drafts_are_free(stocked: Database) -> None:
 
 def test_a_withdrawal_changes_what_it_tells_and_nothing_else(stocked: Database) -> None:
     tells = "state = 'withdrawn', withdrawn_by = 'b', withdrawn_at = announced_at, withdrawal_reason = 'r'"
-    refused(stocked, f"UPDATE cw_notice_version SET {tells}, effective_at = created_at WHERE id = {PUBLIC}")
+    refused(
+        stocked,
+        f"UPDATE cw_notice_version SET {tells}, effective_at = created_at WHERE id = {PUBLIC}",
+        f"UPDATE cw_notice_version SET state = 'withdrawn' WHERE id = {PUBLIC}",
+        f"UPDATE cw_notice_version SET {tells.replace('announced_at', 'effective_at')} WHERE id = {PUBLIC}",
+    )
 
     with stocked.writing() as connection:
         connection.execute(sa.text(f"UPDATE cw_notice_version SET {tells} WHERE id = {PUBLIC}"))
@@ -168,6 +174,35 @@ def test_postgresql_truncates_nothing_and_loads_nothing_past_the_triggers(postgr
         connection.rollback()
     assert content(database) == before
     database.engine.dispose()
+
+
+def test_sqlite_has_no_second_key_to_replace_a_text_by(sqlite_database: Database) -> None:
+    announce(sqlite_database, 2)
+    with sqlite_database.writing() as connection:
+        store_edition(connection, edition("A draft"))
+    before = content(sqlite_database)
+
+    with closing(sqlite_database.engine.raw_connection()) as connection:
+        cursor = connection.cursor()
+        for statement in (
+            f"UPDATE OR REPLACE cw_notice_text SET rowid = 1 WHERE version_id = {DRAFT}",
+            f"INSERT OR REPLACE INTO cw_notice_text (rowid, version_id) VALUES (1, {DRAFT})",
+        ):
+            with pytest.raises(OperationalError, match="rowid"):
+                cursor.execute(statement)
+
+    assert content(sqlite_database) == before
+
+
+def test_the_id_of_a_draft_that_is_gone_is_given_to_no_other(database: Database) -> None:
+    """Links and forms of the old one must not lead to the new one."""
+    with database.writing() as connection:
+        first = store_edition(connection, edition("One"))
+    with database.writing() as connection:
+        notice.delete_draft(connection, first)
+
+    with database.writing() as connection:
+        assert store_edition(connection, edition("Two")) > first
 
 
 # Four eyes

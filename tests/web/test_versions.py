@@ -99,7 +99,13 @@ def past_and_future(app: Flask) -> Flask:
     """1 superseded, 2 in force, 3 withdrawn, 4 coming."""
     publish(app, 2, effective_at=NOW - timedelta(days=5))
     withdrawn(app, 3)
-    publish(app, 4, effective_at=NOW + timedelta(days=30), reason="The authority asked for it")
+    publish(
+        app,
+        4,
+        effective_at=NOW + timedelta(days=30),
+        reason="The authority asked for it",
+        overrides=("too_early",),
+    )
     return app
 
 
@@ -230,6 +236,22 @@ def test_why_a_version_comes_early_is_printed_on_its_page(past_and_future: Flask
     assert "Takes effect on 31 December 2026" in stamp(read_page(client.get("/privacy/en/versions/4")))
     assert "Lý do: The authority asked for it" in stamp(read_page(client.get("/privacy/vi/versions/4")))
     assert "authority" not in client.get("/privacy/en/versions/2").text
+
+
+def test_a_tagged_change_filed_as_editorial_is_not_called_short_notice(app: Flask) -> None:
+    publish(
+        app,
+        2,
+        effective_at=NOW + timedelta(days=90),
+        reason="Only a comma moved",
+        overrides=("tagged_change",),
+    )
+
+    told = stamp(read_page(app.test_client().get("/privacy/en/versions/2")))
+
+    assert "shorter notice" not in told
+    assert "Filed as an editorial change" in told
+    assert "Only a comma moved" in told
 
 
 def test_a_withdrawn_version_never_comes_into_force(past_and_future: Flask, clock: Clock) -> None:
@@ -512,7 +534,10 @@ def test_a_withdrawal_cancels_the_date_that_calendars_hold(app: Flask, client: F
     calendar, before = event(client, 2)
     assert (calendar["METHOD"], before["STATUS"], before["SEQUENCE"]) == ("PUBLISH", "CONFIRMED", 0)
 
-    other = "UPDATE cw_notice_version SET state = 'withdrawn', withdrawn_at = :now WHERE number = 2"
+    other = (
+        "UPDATE cw_notice_version SET state = 'withdrawn', withdrawn_by = 'officer', withdrawn_at = :now"
+        " WHERE number = 2"
+    )
     with deployment(app).database.writing() as connection:
         connection.exec_driver_sql(other.replace(":now", f"'{NOW:%Y-%m-%d %H:%M:%S}.000000'"))
     deployment(app).schedule.forget()

@@ -30,6 +30,8 @@ def upgrade() -> None:
             "(number IS NOT NULL AND effective_at IS NOT NULL AND announced_at IS NOT NULL)",
             name="announced_is_complete",
         ),
+        # The id of a discarded draft is given to no other one.
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "cw_notice_text",
@@ -43,6 +45,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["version_id"], ["cw_notice_version.id"], name="fk_cw_notice_text_version_id_cw_notice_version"
         ),
+        # A hidden rowid would be a second key, by which a frozen row could be replaced.
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "cw_consent_wording",

@@ -25,6 +25,7 @@ _COLUMNS: tuple[tuple[str, sa.types.TypeEngine[Any]], ...] = (
     ("withdrawn_at", _TIME),
     ("comment", sa.Text()),
     ("reason", sa.Text()),
+    ("overrides", sa.JSON()),
     ("withdrawal_reason", sa.Text()),
 )
 
