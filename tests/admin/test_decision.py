@@ -200,6 +200,8 @@ def test_a_page_offers_what_this_person_may_do(
     if stage in ("submitted", "approved") and user != "hoa":
         edit = newsroom.browser(user).get(f"{ADMIN}/versions/{draft.id}?edit=1").text
         assert buttons(edit) == {"save", "discard"}
+        assert "data-autosave-status" in edit
+        assert " data-autosave " not in edit
 
 
 @pytest.mark.parametrize("stage", ["submitted", "approved"])

@@ -32,6 +32,7 @@ def test_the_editor_keeps_to_what_its_script_expects(newsroom: Newsroom) -> None
     form = re.search(r"<form[^>]*data-editor[^>]*>", page)
     assert form
     assert f'action="{ADMIN}/versions/{draft.id}"' in form[0]
+    assert " data-autosave " in form[0]
     assert 'data-label-bold="' in form[0]
     for name in ("text_vi", "text_en"):
         assert f'<div data-toolbar="{name}" hidden>' in page

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -13,8 +14,15 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, R
 from consent_widget import Staff
 from consent_widget.core.draft import Draft
 from consent_widget.render.markdown import render_notice
-from consent_widget.services.draft import list_drafts, load_draft
+from consent_widget.services.draft import (
+    approve_draft,
+    create_draft,
+    list_drafts,
+    load_draft,
+    submit_draft,
+)
 from tests import factories
+from tests.admin.newsroom import fields
 from tests.browser.axe import findings
 from tests.browser.conftest import Serve
 from tests.browser.visitor import LOCALES
@@ -22,6 +30,7 @@ from tests.browser.visitor import LOCALES
 WORD = (Path(factories.__file__).parent / "data/word.html").read_text()
 
 LAN = Staff("lan", "Lan", frozenset({"author"}))
+MINH = Staff("minh", "Minh", frozenset({"approver"}))
 
 _WATCH = """addEventListener("securitypolicyviolation", event =>
     console.error(`violation: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`), true);"""
@@ -479,6 +488,45 @@ class TestAutosave:
 
         editor.page.reload()
         expect(editor.area("title_vi")).to_have_value("Chính sách khác")
+
+    def test_the_time_is_that_of_the_deployment(self, sit: Sit) -> None:
+        """As every other time of the page, wherever the browser is."""
+        editor = sit(timezone_id="Asia/Tokyo")
+        editor.open()
+        editor.write("Tên", "title_vi")
+        editor.save_now()
+        editor.is_in("saved")
+
+        shown = editor.stored().edited_at.astimezone(ZoneInfo("Asia/Ho_Chi_Minh"))
+        expect(editor.status).to_have_text(re.compile(rf"\b{shown:%I:%M}|\b{shown:%H:%M}"))
+
+    @pytest.mark.parametrize("stage", ["in_review", "approved"])
+    def test_what_was_submitted_is_saved_by_hand_alone(self, sit: Sit, stage: str) -> None:
+        """Saving takes it back to draft and makes the reader its editor: never for one stray key."""
+        editor = sit()
+        deployment = factories.deployment(editor.app)
+        draft = create_draft(deployment, fields(), staff=LAN, now=deployment.clock())
+        draft = submit_draft(deployment, draft.id, revision=draft.revision, staff=LAN, now=deployment.clock())
+        if stage == "approved":
+            draft = approve_draft(
+                deployment, draft.id, revision=draft.revision, staff=MINH, now=deployment.clock()
+            )
+        editor.signed_in[:] = [MINH]
+        editor.page.goto(f"{editor.url}/privacy/admin/versions/{draft.id}?edit=1&lang=en")
+        expect(editor.page.locator(".cw-admin-toolbar").first).to_be_visible()
+
+        editor.page.clock.install()
+        editor.area("title_vi").press_sequentially("x")
+        editor.is_in("unsaved")
+        editor.page.clock.run_for(60_000)
+        editor.save_now()
+        editor.page.wait_for_timeout(200)
+
+        assert editor.stored() == draft
+        assert editor.warns()
+        editor.page.locator("button[name=action][value=save]").last.click()
+        expect(editor.page.locator(".cw-admin-done")).to_be_visible()
+        assert (editor.stored().state, editor.stored().edited_by) == ("draft", "minh")
 
     def test_nothing_is_sent_where_nothing_changed(self, editor: Editor) -> None:
         editor.save_now()

@@ -1,4 +1,4 @@
-// Saves what was typed two seconds after the last key, and says so. One save at a time; nothing typed is lost.
+// Saves what was typed into a draft two seconds after the last key, and says so. One save at a time; nothing typed is lost.
 
 import { addressOf } from "./form";
 
@@ -61,10 +61,12 @@ export const startAutosave = (form: HTMLFormElement, status: HTMLElement | null)
   let timer = 0;
   let failures = 0;
   let saving: Promise<void> | undefined;
+  // Saving takes a version that was submitted back to draft: a stray key must not do that.
+  const isByHand = !form.hasAttribute("data-autosave");
   // A page that shows two people's texts leaves it to its reader to save.
-  let isStopped = form.hasAttribute("data-unsaved");
+  let isStopped = isByHand || form.hasAttribute("data-unsaved");
   let isLeaving = false;
-  let mustAsk = isStopped || isRestored(form);
+  let mustAsk = form.hasAttribute("data-unsaved") || isRestored(form);
 
   const isUnsaved = () => !isLeaving && (mustAsk || Boolean(saving) || snapshot(form) !== saved);
 
@@ -93,7 +95,9 @@ export const startAutosave = (form: HTMLFormElement, status: HTMLElement | null)
       history.replaceState(history.state, "", answer.url);
     }
     const lang = form.closest<HTMLElement>("[lang]")?.lang;
-    const time = new Date(answer.saved_at).toLocaleTimeString(lang, { hour: "2-digit", minute: "2-digit" });
+    // As the page's other times: in the deployment's zone, wherever the browser is.
+    const timeZone = status?.dataset.zone;
+    const time = new Date(answer.saved_at).toLocaleTimeString(lang, { hour: "2-digit", minute: "2-digit", timeZone });
     say("saved", status?.getAttribute("data-saved")?.replace("{time}", time));
     for (const place of document.querySelectorAll<HTMLElement>("[data-stale]")) place.hidden = !answer.stale;
   };
@@ -139,7 +143,7 @@ export const startAutosave = (form: HTMLFormElement, status: HTMLElement | null)
 
   form.addEventListener("input", (event) => {
     if (inStep && (event.target as HTMLInputElement).name === "text_vi") inStep.checked = false;
-    if (isStopped) return;
+    if (isStopped && !isByHand) return;
     addEventListener("beforeunload", warn);
     if (!saving && !failures) say("unsaved");
     wait(PAUSE_MS);
