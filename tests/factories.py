@@ -21,9 +21,10 @@ from werkzeug.test import TestResponse
 from consent_widget import Category, ConsentWidget, Cookie, Service
 from consent_widget.core.category import Register
 from consent_widget.core.consent import Choice
-from consent_widget.core.draft import State, draft_of
+from consent_widget.core.draft import draft_of
 from consent_widget.core.language import Localized
 from consent_widget.core.notice import ChangeClass, Edition, NoticeText, Schedule, Version
+from consent_widget.core.workflow import State
 from consent_widget.services.deployment import Deployment
 from consent_widget.storage import consent as consent_storage
 from consent_widget.storage.consent import Evidence

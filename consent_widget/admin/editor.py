@@ -7,11 +7,12 @@ from typing import Any
 from flask import Response, request
 from markupsafe import Markup
 
-from ..core.draft import Draft, Event, State, may
+from ..core.draft import Draft
 from ..core.errors import Conflict
 from ..core.language import GOVERNING, LANGUAGES
 from ..core.notice import MAX_TEXT
 from ..core.staff import Staff
+from ..core.workflow import Event, State, may
 from ..services.draft import Gate, ask_gate
 from ..services.notice import notice_text
 from .choices import show_categories, show_classes, show_questions

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from flask import Response
 
-from ..core.draft import Draft, Event, State, may
+from ..core.draft import Draft
 from ..core.notice import Schedule, Standing
 from ..core.staff import COMMAND_LINE, Staff
 from ..core.steps import Step, steps
+from ..core.workflow import Event, State, may
 from ..services.draft import list_drafts
 from ..storage.draft import IMPORTED
 from .desk import Words, desk, known_staff, words

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from ..core.draft import Event
+from ..core.workflow import Event
 from .desk import Words
 
 Saying = Callable[[Words], str]

@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 from flask import Response, jsonify, redirect, request
 
-from ..core.draft import Draft, Event, check_role
+from ..core.draft import Draft
 from ..core.errors import Conflict, Forbidden, InputError
 from ..core.language import GOVERNING
+from ..core.workflow import Event, check_role
 from ..services.draft import (
     announce_draft,
     approve_draft,

@@ -1,77 +1,22 @@
-"""Work on a notice version until it is announced: states, who may do what, when it may take effect.
-
-Everything is decided here, from values alone; what is in force is not stored
-and not decided here but computed (core.notice.Schedule).
-"""
+"""A notice version at work: what it holds, what an approval binds to, what is still missing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
+from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from json import dumps
 
-from .errors import Conflict, Forbidden, InputError
+from .errors import Forbidden, InputError
 from .language import GOVERNING, LANGUAGES
 from .notice import ChangeClass, Edition, canonical_text, content_hash
-from .section import changed_tags
 from .staff import Staff
+from .workflow import State
 
 #: The questions of Law 91/2025/QH15 Art. 3(2) and 9: a new one of these needs a new consent.
 NEW = ("purpose", "recipient", "data", "country")
 
 #: A title or a summary is longer than this only by mistake, in characters.
 MAX_TITLE, MAX_SUMMARY = 200, 2000
-
-
-class State(StrEnum):
-    DRAFT = "draft"
-    IN_REVIEW = "in_review"
-    APPROVED = "approved"
-    ANNOUNCED = "announced"
-    WITHDRAWN = "withdrawn"
-
-
-class Event(StrEnum):
-    SAVE = "save"
-    SUBMIT = "submit"
-    RETURN = "return"
-    APPROVE = "approve"
-    ANNOUNCE = "announce"
-    WITHDRAW = "withdraw"
-    DISCARD = "discard"
-
-
-#: Where an event leads; None: nothing is left. An edit voids what others have said of the text.
-_TABLE: Mapping[State, Mapping[Event, State | None]] = {
-    State.DRAFT: {Event.SAVE: State.DRAFT, Event.SUBMIT: State.IN_REVIEW, Event.DISCARD: None},
-    State.IN_REVIEW: {
-        Event.SAVE: State.DRAFT,
-        Event.RETURN: State.DRAFT,
-        Event.APPROVE: State.APPROVED,
-        Event.DISCARD: None,
-    },
-    State.APPROVED: {
-        Event.SAVE: State.DRAFT,
-        Event.RETURN: State.DRAFT,
-        Event.ANNOUNCE: State.ANNOUNCED,
-        Event.DISCARD: None,
-    },
-    State.ANNOUNCED: {Event.WITHDRAW: State.WITHDRAWN},
-    State.WITHDRAWN: {},
-}
-
-_WRITERS = frozenset({"author", "approver", "officer"})
-_DECIDERS = frozenset({"approver", "officer"})
-_ROLES: Mapping[Event, frozenset[str]] = {
-    Event.SAVE: _WRITERS,
-    Event.SUBMIT: _WRITERS,
-    Event.DISCARD: _WRITERS,
-    Event.RETURN: _DECIDERS,
-    Event.APPROVE: _DECIDERS,
-    Event.ANNOUNCE: _DECIDERS,
-    Event.WITHDRAW: _DECIDERS,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,29 +155,6 @@ def _written(value: str, name: str, limit: int | None) -> str:
     return clean
 
 
-def advance(state: State, event: Event) -> State | None:
-    """Where ``event`` leads from ``state``; None: the draft is gone.
-
-    Raises:
-        Conflict: ``wrong_state``: it leads nowhere from there.
-    """
-    try:
-        return _TABLE[state][event]
-    except KeyError:
-        raise Conflict("wrong_state", f"A version that is {state} cannot be changed by {event}.") from None
-
-
-def may(staff: Staff, event: Event) -> bool:
-    """Whether the roles of ``staff`` allow ``event`` on some version."""
-    return bool(staff.roles & _ROLES[event])
-
-
-def check_role(staff: Staff, event: Event) -> None:
-    """Raises Forbidden (``role``) unless one of the roles of ``staff`` allows ``event``."""
-    if not may(staff, event):
-        raise Forbidden("role", f"The role of this account does not allow {event}.")
-
-
 def check_complete(draft: Draft) -> None:
     """Both languages stand, in step, with all that a reader is owed.
 
@@ -263,56 +185,3 @@ def check_four_eyes(draft: Draft, staff: Staff) -> None:
     """Raises Forbidden (``four_eyes``) where ``staff`` was the last to edit the text."""
     if staff.id == draft.edited_by:
         raise Forbidden("four_eyes", "Whoever edited a text last cannot approve or announce it.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lead:
-    """How long beforehand a version is told; ``sending`` is what the mails are estimated to take."""
-
-    days: Mapping[ChangeClass, int]
-    sending: timedelta = field(default_factory=timedelta)
-
-    def earliest(self, change_class: ChangeClass, now: datetime) -> datetime:
-        """The first instant at which a version announced ``now`` may take effect."""
-        return now + timedelta(days=self.days[change_class]) + self.sending
-
-
-def reasons_needed(draft: Draft, *, before: Mapping[str, str], lead: Lead, now: datetime) -> tuple[str, ...]:
-    """Why announcing ``draft`` needs a second person's written reason; empty where it needs none.
-
-    ``too_early``: it would take effect before the lead time is over.
-    ``tagged_change``: a section on purposes, recipients, retention, transfers
-    or rights changed, yet it is filed as editorial. ``before`` holds the texts
-    in force by language, empty before the first version.
-    """
-    found = []
-    if draft.effective_at is not None and draft.effective_at < lead.earliest(draft.change_class, now):
-        found.append("too_early")
-    if draft.change_class is ChangeClass.EDITORIAL and any(
-        changed_tags(before[language], draft.texts[language])
-        for language in before
-        if language in draft.texts
-    ):
-        found.append("tagged_change")
-    return tuple(found)
-
-
-def check_gate(draft: Draft, *, before: Mapping[str, str], lead: Lead, now: datetime, reason: str) -> None:
-    """The publication gate: nobody is told of a change after the fact.
-
-    A class without lead time needs no date: it takes effect when it is announced.
-
-    Raises:
-        InputError: ``no_date``, ``past_date``, or one of :func:`reasons_needed` without ``reason``.
-    """
-    earliest = lead.earliest(draft.change_class, now)
-    if draft.effective_at is None and earliest > now:
-        raise InputError("no_date", "Say when the version takes effect.", "effective_at")
-    if draft.effective_at is not None and draft.effective_at < now:
-        raise InputError("past_date", "The effective date has passed.", "effective_at")
-    for code in () if reason else reasons_needed(draft, before=before, lead=lead, now=now):
-        if code == "too_early":
-            words = f"The lead time is not over before {earliest.isoformat(timespec='minutes')}."
-            raise InputError(code, words, "effective_at")
-        words = "A section on purposes, recipients, retention, transfers or rights changed."
-        raise InputError(code, words, "change_class")

@@ -82,7 +82,7 @@ class Version:
 
     Times are aware, in UTC. ``source_hashes`` name the text that a translation
     was made from. ``reason`` says why the gate was opened, ``overrides`` what it
-    would have refused (core.draft.reasons_needed),
+    would have refused (core.lead.reasons_needed),
     ``withdrawal_reason`` why it was taken back; plain, empty where there is none.
     """
 

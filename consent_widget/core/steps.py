@@ -1,14 +1,15 @@
 """What one person may do next with a version, and why not where not.
 
-The same rules as behind the buttons (core.draft), asked beforehand: a page
+The same rules as behind the buttons (core.workflow), asked beforehand: a page
 that leaves a button out says why.
 """
 
 from dataclasses import dataclass
 
-from .draft import Draft, Event, advance, check_complete, check_four_eyes, check_role
+from .draft import Draft, check_complete, check_four_eyes
 from .errors import Conflict, Forbidden, InputError
 from .staff import Staff
+from .workflow import Event, advance, check_role
 
 
 @dataclass(frozen=True, kw_only=True)

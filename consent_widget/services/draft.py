@@ -6,23 +6,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from ..core.draft import (
-    Draft,
-    DraftFields,
-    Event,
-    Lead,
-    State,
-    advance,
-    check_complete,
-    check_four_eyes,
-    check_gate,
-    check_role,
-    reasons_needed,
-)
+from ..core.draft import Draft, DraftFields, check_complete, check_four_eyes
 from ..core.errors import Conflict, InputError, UnknownVersion
 from ..core.language import GOVERNING, LANGUAGES
+from ..core.lead import Lead, check_gate, reasons_needed
 from ..core.notice import canonical_text, content_hash
 from ..core.staff import Staff
+from ..core.workflow import Event, State, advance, check_role
 from ..storage import draft as storage
 from ..storage.notice import load_schedule, load_text
 from .deployment import Deployment
@@ -244,18 +234,20 @@ def announce_draft(
     effective_at: datetime | None = None,
     reason: str = "",
     outright: bool = False,
+    via: str = "",
 ) -> Draft:
     """The version, announced under its number: from here on its text is frozen.
 
     ``effective_at`` other than the approved date is approved by whoever
     announces, who is a second person anyway. ``outright`` approves and
-    announces in one step, for scripts; ``revision`` None takes the newest.
+    announces in one step, for scripts; ``revision`` None takes the newest. ``via``
+    is what ``staff`` announces by where it is not the button.
 
     Raises:
         UnknownVersion; Forbidden: ``role`` or ``four_eyes``.
         Conflict: ``revision``, ``wrong_state``, ``approval_void``, or ``one_pending``: another
             version is announced and not yet in force.
-        InputError: see core.draft.check_complete and check_gate.
+        InputError: see core.draft.check_complete and core.lead.check_gate.
         StoreUnavailable: nothing was stored.
     """
     check_role(staff, Event.ANNOUNCE)
@@ -294,7 +286,7 @@ def announce_draft(
         # A date left open was approved as "when it is announced", which is now known.
         saved = _write(connection, replace(draft, approved_hash=draft.edition_hash), before)
         publish(deployment, connection, saved, now=now)
-        _note(deployment, connection, "announce", saved, staff=staff, now=now, reason=saved.reason)
+        _note(deployment, connection, "announce", saved, staff=staff, now=now, reason=saved.reason, via=via)
     deployment.schedule.forget()
     return saved
 

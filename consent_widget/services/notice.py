@@ -7,10 +7,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from ..core.draft import Draft, State, draft_of
+from ..core.draft import Draft, draft_of
 from ..core.errors import NoticeError
 from ..core.language import GOVERNING
 from ..core.notice import Edition, NoticeText, Version
+from ..core.workflow import State
 from ..storage import notice as storage
 from ..storage.database import Database
 from ..storage.draft import IMPORTED, insert_draft

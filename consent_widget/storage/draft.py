@@ -4,9 +4,10 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
-from ..core.draft import Draft, State
+from ..core.draft import Draft
 from ..core.language import GOVERNING, LANGUAGES
 from ..core.notice import ChangeClass
+from ..core.workflow import State
 from .notice import texts, versions
 
 #: Who stands as editor of what came out of files.

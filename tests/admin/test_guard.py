@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from flask_wtf import CSRFProtect
 
 from consent_widget.accounts import StaffAccounts
-from consent_widget.core.draft import Event, advance, may
 from consent_widget.core.errors import Conflict
+from consent_widget.core.workflow import Event, advance, may
 from tests.admin.conftest import MakeNewsroom
 from tests.admin.newsroom import ADMIN, FORM, STAFF, Newsroom, hidden, post
 from tests.conftest import MakeApp

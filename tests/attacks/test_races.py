@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from consent_widget.core.draft import State
+from consent_widget.core.workflow import State
 from consent_widget.services.draft import load_draft
 from tests.attacks import newsroom
 from tests.attacks.cases import SUBSCRIBERS, Case, attack

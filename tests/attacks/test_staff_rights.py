@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from werkzeug.test import TestResponse
 
-from consent_widget.core.draft import State
+from consent_widget.core.workflow import State
 from consent_widget.services.draft import load_draft
 from tests.attacks import newsroom
 from tests.attacks.cases import Case, attack

@@ -149,7 +149,9 @@ def test_placeholder_grants_its_category_alone(arrive: Arrive, at: int, title: s
     places = visitor.page.locator("[data-consent-widget=frame]")
     expect(places).to_have_count(2)
     # Chromium itself may drop the focus when the frame's document comes from another process.
-    visitor.page.evaluate("() => addEventListener('focusin', event => { window.focused = event.target.title; })")
+    visitor.page.evaluate(
+        "() => addEventListener('focusin', event => { window.focused = event.target.title; })"
+    )
 
     visitor.save(places.nth(at).get_by_role("button"))
 

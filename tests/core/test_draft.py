@@ -9,24 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent_widget.core.draft import (
-    NEW,
-    Draft,
-    DraftFields,
-    Event,
-    Lead,
-    State,
-    advance,
-    check_complete,
-    check_four_eyes,
-    check_gate,
-    check_role,
-    may,
-    reasons_needed,
-)
+from consent_widget.core.draft import NEW, Draft, DraftFields, check_complete, check_four_eyes
 from consent_widget.core.errors import Conflict, Forbidden, InputError
+from consent_widget.core.lead import Lead, check_gate, reasons_needed
 from consent_widget.core.notice import ChangeClass, content_hash
 from consent_widget.core.staff import ROLES, Staff
+from consent_widget.core.workflow import Event, State, advance, check_role, may
 
 NOW = datetime(2026, 11, 25, 8, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from consent_widget.core.draft import Draft, Event, State
+from consent_widget.core.draft import Draft
 from consent_widget.core.staff import ROLES, Staff
 from consent_widget.core.steps import steps
+from consent_widget.core.workflow import Event, State
 from tests.factories import NOW
 
 AUTHOR, APPROVER, AUDITOR = (Staff(one, one, frozenset({one})) for one in ("author", "approver", "auditor"))

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from consent_widget.core.draft import Draft, DraftFields, State
+from consent_widget.core.draft import Draft, DraftFields
 from consent_widget.core.errors import Conflict, ConsentWidgetError, Forbidden, InputError, UnknownVersion
 from consent_widget.core.notice import ChangeClass, content_hash
 from consent_widget.core.staff import Staff
+from consent_widget.core.workflow import State
 from consent_widget.services.deployment import Deployment
 from consent_widget.services.draft import (
     announce_draft,

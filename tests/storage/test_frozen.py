@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
-from consent_widget.core.draft import State, draft_of
+from consent_widget.core.draft import draft_of
 from consent_widget.core.errors import StoreUnavailable
+from consent_widget.core.workflow import State
 from consent_widget.services.setup import upgrade_database
 from consent_widget.storage import notice
 from consent_widget.storage.database import Database, open_engine

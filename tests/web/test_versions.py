@@ -15,8 +15,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from icalendar import Calendar
 
-from consent_widget.core.draft import State, draft_of
+from consent_widget.core.draft import draft_of
 from consent_widget.core.notice import ChangeClass, Edition, NoticeText
+from consent_widget.core.workflow import State
 from consent_widget.storage.draft import insert_draft
 from consent_widget.web.notice import end_of_day
 from tests.conftest import MakeApp
