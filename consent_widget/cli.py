@@ -1,7 +1,9 @@
 """``flask consent ...``: the commands of no other door."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 from zoneinfo import ZoneInfo
@@ -14,7 +16,8 @@ from .core.errors import ConsentWidgetError, NoticeError
 from .core.ledger import show_time
 from .core.ledger_check import Report, check_lines
 from .core.ledger_key import PublicKey, read_pem
-from .core.staff import Staff
+from .core.staff import COMMAND_LINE, Staff
+from .services.audit import all_acts, row_of, say_details
 from .services.deployment import Deployment
 from .services.draft import announce_draft, publish
 from .services.ledger import verify
@@ -135,6 +138,7 @@ def announce(version_id: int, effective: str, email: str, reason: str, as_json: 
             effective_at=_time(effective, deployment.settings.timezone),
             reason=reason,
             outright=True,
+            via=COMMAND_LINE,
         )
     except ConsentWidgetError as error:
         _fail(error)
@@ -142,18 +146,56 @@ def announce(version_id: int, effective: str, email: str, reason: str, as_json: 
 
 
 def _staff(email: str) -> Staff:
-    directory = current_app.extensions["consent_widget"].staff_directory
-    known = directory() if directory else ()
-    for one in known:
+    for one in _known_staff():
         if one.email and one.email.lower() == email.lower():
-            return cast(Staff, one)
+            return one
     raise click.ClickException(f"There is no member of staff with the address {email}.")
+
+
+def _known_staff() -> Iterable[Staff]:
+    directory = current_app.extensions["consent_widget"].staff_directory
+    return cast(Iterable[Staff], directory() if directory else ())
 
 
 def _printable(value: Any) -> dict[str, Any]:
     return {
         name: item.isoformat() if isinstance(item, datetime) else item for name, item in vars(value).items()
     }
+
+
+@commands.command("audit")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+@_json_option
+def audit(limit: int, as_json: bool) -> None:
+    """Print what staff did, newest first."""
+    deployment = _deployment()
+    names = {one.id: one for one in _known_staff()}
+    try:
+        check_schema(deployment.database)
+        acts = list(islice(all_acts(deployment.database), limit))
+    except ConsentWidgetError as error:
+        _fail(error)
+    rows = [row_of(act, names) for act in acts]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for act, row in zip(acts, rows, strict=True):
+        version = f"id {row['version']}" if row["version"] else ""
+        number = f", number {row['number']}" if row["number"] else ""
+        cells = (
+            row["index"],
+            act.at.astimezone(deployment.settings.timezone).isoformat(timespec="seconds"),
+            row["name"] or row["staff"],
+            row["action"] or "",
+            version + number,
+            say_details(row["details"]),
+        )
+        click.echo("\t".join(_one_line(str(cell)) for cell in cells))
+
+
+def _one_line(text: str) -> str:
+    """``text`` without what would move a terminal's cursor or turn its writing round."""
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 @commands.command("verify")

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, request
 
 from ..core.errors import Forbidden, InputError, LedgerError
-from ..core.staff import Staff
+from ..core.staff import COMMAND_LINE, Staff
 from ..services.audit import all_acts, list_acts, note_export
 from ..storage.audit import Act
 from .desk import Words, desk, known_staff, words
@@ -78,12 +78,18 @@ def _shown(act: Act, names: Mapping[str, Staff], t: Words) -> dict[str, object]:
     return {
         "index": act.index,
         "at": act.at,
-        "who": name_of(str(body.get("staff", "")), names, t),
+        "who": _who(body, names, t),
         "what": say_action(str(body.get("action", "")), t),
         "version": body.get("version"),
         "number": body.get("number"),
         "details": str(body.get("comment") or body.get("reason") or _account(body, t)),
     }
+
+
+def _who(body: Mapping[str, Any], names: Mapping[str, Staff], t: Words) -> str:
+    """Who did it; a script acts in the name of a person who need not have been there."""
+    who = name_of(str(body.get("staff", "")), names, t)
+    return f"{who}, {t('at the command line')}" if body.get("via") == COMMAND_LINE else who
 
 
 def _account(body: Mapping[str, Any], t: Words) -> str:

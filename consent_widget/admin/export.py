@@ -5,11 +5,10 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from ..core.staff import Staff
+from ..services.audit import row_of, say_details
 from ..storage.audit import Act
-from .forms import in_utc
 
 _COLUMNS = (
     "index",
@@ -33,7 +32,7 @@ def csv_lines(acts: Iterable[Act], names: Mapping[str, Staff]) -> Iterator[str]:
     """RFC 4180, UTF-8 with a byte order mark, as spreadsheets want it; no cell is a formula."""
     yield "\ufeff" + _line(_COLUMNS)
     for act in acts:
-        yield _line([safe_cell(_text(value)) for value in _row(act, names).values()])
+        yield _line([safe_cell(_text(value)) for value in row_of(act, names).values()])
 
 
 def json_lines(acts: Iterable[Act], names: Mapping[str, Staff]) -> Iterator[str]:
@@ -41,7 +40,7 @@ def json_lines(acts: Iterable[Act], names: Mapping[str, Staff]) -> Iterator[str]
     first = True
     yield "["
     for act in acts:
-        yield ("\n" if first else ",\n") + json.dumps(_row(act, names), ensure_ascii=False)
+        yield ("\n" if first else ",\n") + json.dumps(row_of(act, names), ensure_ascii=False)
         first = False
     yield "\n]\n"
 
@@ -51,24 +50,9 @@ def safe_cell(text: str) -> str:
     return _FORMULA.sub(r"\1'", text)
 
 
-def _row(act: Act, names: Mapping[str, Staff]) -> dict[str, Any]:
-    body = dict(act.body)
-    staff = str(body.pop("staff", ""))
-    row = {
-        "index": act.index,
-        "at": in_utc(act.at),
-        "staff": staff,
-        "name": names[staff].name if staff in names else "",
-        **{
-            name: body.pop(name, None) for name in ("action", "version", "number", "revision", "edition_hash")
-        },
-    }
-    return row | {"details": body}
-
-
 def _text(value: object) -> str:
     if isinstance(value, dict):
-        return "; ".join(f"{name}: {one}" for name, one in value.items())
+        return say_details(value)
     return "" if value is None else str(value)
 
 

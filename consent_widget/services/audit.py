@@ -1,7 +1,8 @@
 """What staff did is read, page by page or whole."""
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
 
 from ..core.staff import Staff
 from ..storage.audit import Act, read_acts
@@ -45,3 +46,24 @@ def all_acts(database: Database) -> Iterator[Act]:
     while batch := list_acts(database, limit=_BATCH, before=before):
         yield from batch
         before = batch[-1].index
+
+
+def row_of(act: Act, names: Mapping[str, Staff]) -> dict[str, Any]:
+    """``act`` as it leaves the site: the same columns for each, what else was entered as ``details``."""
+    body = dict(act.body)
+    staff = str(body.pop("staff", ""))
+    row = {
+        "index": act.index,
+        "at": act.at.astimezone(UTC).isoformat(timespec="seconds"),
+        "staff": staff,
+        "name": names[staff].name if staff in names else "",
+        **{
+            name: body.pop(name, None) for name in ("action", "version", "number", "revision", "edition_hash")
+        },
+    }
+    return row | {"details": body}
+
+
+def say_details(details: Mapping[str, object]) -> str:
+    """What else was entered, in one cell."""
+    return "; ".join(f"{name}: {one}" for name, one in details.items())
