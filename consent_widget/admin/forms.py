@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from urllib.parse import unquote_to_bytes
 from zoneinfo import ZoneInfo
 
 from werkzeug.datastructures import MultiDict
@@ -82,6 +83,27 @@ def typed(form: Form, before: Typed) -> Typed:
 
 def _lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def ill_formed(body: bytes, mimetype: str) -> str | None:
+    """The first field of a form's ``body`` that is no UTF-8; "" where it is not known which, None where all are."""
+    if mimetype == "multipart/form-data":
+        return None if _is_utf8(body) else ""
+    for pair in body.split(b"&"):
+        name, _, value = (unquote_to_bytes(one) for one in pair.partition(b"="))
+        if not _is_utf8(value):
+            return name.decode(errors="replace")
+        if not _is_utf8(name):
+            return ""
+    return None
+
+
+def _is_utf8(given: bytes) -> bool:
+    try:
+        given.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def has_texts(form: Form) -> bool:

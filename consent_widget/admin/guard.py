@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 from flask import Response, g, redirect, request, session
 from werkzeug.exceptions import HTTPException
 
-from ..core.errors import Forbidden
+from ..core.errors import Forbidden, InputError
 from ..core.staff import Staff
 from .desk import desk
+from .forms import ill_formed
 from .problems import SignedOut, StaffProblem
 
 #: Under this name the host's session keeps what our form tokens are bound to, and the staff's language.
@@ -29,15 +30,17 @@ _MAX_FORM_BYTES = 20_000_000
 View = Callable[..., Response]
 
 
-def guarded(view: View, *, stale: View | None = None) -> View:
+def guarded(view: View, *, back: View | None = None) -> View:
     """``view`` for staff alone; a POST must carry this person's token and come from our own pages.
 
-    ``stale`` answers one of our own forms whose token has grown old, instead of an error.
+    ``back`` answers one of our own forms whose token has grown old, or which is no
+    UTF-8, instead of an error: it is given the ``refusal``.
 
     Raises:
         SignedOut: nobody is signed in.
         Forbidden: the account has no role.
         StaffProblem: 403: a foreign origin, or ``csrf_token`` is not this session's.
+        InputError: ``not_text``: the form is not UTF-8.
     """
 
     @wraps(view)
@@ -56,13 +59,25 @@ def guarded(view: View, *, stale: View | None = None) -> View:
         _secret_of(staff)
         if request.method == "POST":
             request.max_content_length = request.max_form_memory_size = _MAX_FORM_BYTES
-            if not _has_token(staff):
-                if stale is None or desk().wants_json() or not sent_by_own_page():
-                    raise StaffProblem(403, "stale_form")
-                return stale(**arguments)
+            refusal = _refusal(staff)
+            if refusal is not None:
+                is_ours = _has_token(staff) or sent_by_own_page()
+                if back is None or desk().wants_json() or not is_ours or not request.form:
+                    raise refusal
+                return back(refusal=refusal, **arguments)
         return view(**arguments)
 
     return guard
+
+
+def _refusal(staff: Staff) -> Exception | None:
+    """Why the form cannot be used, whatever it asks for."""
+    # Before it is parsed: parsers put something readable in place of what is no UTF-8.
+    wrong = ill_formed(request.get_data(), request.mimetype)
+    # A body with such bytes unescaped parses to nothing, so there is no token either.
+    if wrong is not None and (_has_token(staff) or not request.form):
+        return InputError("not_text", "The form must be UTF-8.", wrong or None)
+    return None if _has_token(staff) else StaffProblem(403, "stale_form")
 
 
 def current_staff() -> Staff:

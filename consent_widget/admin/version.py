@@ -27,20 +27,18 @@ from .editor import answer_editor, start_from
 from .forms import Typed, has_texts, in_utc, read_fields, read_revision, read_time, typed, typed_in
 from .guard import current_staff, guarded, note_done
 from .notify import tell_approvers
-from .problems import StaffProblem, json_error
+from .problems import json_error
 
 
-def answer_stale_form(id: int | None = None) -> Response:  # noqa: A002
-    """The form as it was filled in, with a fresh token."""
+def answer_form(refusal: Exception, id: int | None = None) -> Response:  # noqa: A002
+    """The form as it was filled in, with a fresh token and why it was refused."""
     draft = find_version(id) if id is not None else None
     sent = typed(request.form, typed_in(draft, _zone()) if draft else start_from())
-    return answer_editor(
-        draft, sent, refusal=StaffProblem(403, "stale_form"), editing=has_texts(request.form)
-    )
+    return answer_editor(draft, sent, refusal=refusal, editing=has_texts(request.form))
 
 
-#: For forms: one that stood open for too long comes back as it was filled in.
-_guarded_form = partial(guarded, stale=answer_stale_form)
+#: For forms: one that cannot be used comes back as it was filled in.
+_guarded_form = partial(guarded, back=answer_form)
 
 
 @guarded

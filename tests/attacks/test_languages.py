@@ -165,22 +165,62 @@ def test_characters_that_nobody_sees(case: Case, staffed: Target) -> None:
 
 @attack("UN-008")
 def test_bytes_that_are_no_text(case: Case, staffed: Target) -> None:
-    """Lone surrogates and other ill-formed UTF-8, percent-encoded and raw, in every field: an answer, never a 500."""
+    """Lone surrogates and other ill-formed UTF-8, percent-encoded and raw, in every field: refused, never stored."""
     author = signed_in(staffed, "author")
     token = newsroom.token_of(author)
-    for raw in (b"\xed\xa0\x80", b"\xff\xfe", b"\xc0\x80", b"\xf4\x90\x80\x80", b"a\x00b"):
+    before = staffed.stored()
+    for raw in (b"a\xed\xa0\x80b", b"\xff\xfe", b"\xc0\x80", b"\xf4\x90\x80\x80"):
         for name in ("text_vi", "title_en", "summary_vi", "reason", "effective_at", "change_class", "ask_again",
                      "new", "revision", "action", "csrf_token"):  # fmt: skip
             known = newsroom.written() | {"action": "save", "csrf_token": token}
             body = "&".join(f"{key}={quote(str(value))}" for key, value in known.items() if key != name)
-            for value in (quote(raw).encode(), raw.replace(b"\x00", b"%00")):
-                answer = author.post(
-                    NEW,
-                    data=body.encode() + b"&" + name.encode() + b"=" + value,
-                    content_type="application/x-www-form-urlencoded",
+            for value in (quote(raw).encode(), raw):
+                answer, program = (
+                    author.post(
+                        NEW,
+                        data=body.encode() + b"&" + name.encode() + b"=" + value,
+                        content_type="application/x-www-form-urlencoded",
+                        headers={"Accept": accept},
+                    )
+                    for accept in ("text/html", "application/json")
                 )
-                assert answer.status_code in (303, 400, 403), f"{name} {raw!r}"
-                answer.data.decode("utf-8", "strict")
+                page = answer.data.decode("utf-8", "strict")
+                if name == "csrf_token" and value != raw:
+                    assert (answer.status_code, program.status_code) == (403, 403)
+                    continue
+                assert (answer.status_code, program.status_code) == (400, 400), f"{name} {raw!r}"
+                assert "characters that are no text" in page
+                error = (program.json or {})["error"]
+                assert (error["code"], error["field"]) == ("not_text", name)
+                if value != raw and name != "title_en":
+                    assert "Notice en" in page
+    assert staffed.stored() == before
+
+
+@attack("UN-008")
+def test_bytes_that_are_no_text_as_scripts_send_them(case: Case, staffed: Target) -> None:
+    """The editor's script sends a form in parts: refused too, and a NUL in any field is at least answered."""
+    author = signed_in(staffed, "author")
+    token = newsroom.token_of(author)
+    before = staffed.stored()
+    parts = newsroom.written() | {"action": "save", "csrf_token": token}
+    body = b"".join(
+        f'--line\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in parts.items()
+    ).replace(b"A change.", b"a\xed\xa0\x80b")
+
+    answer = author.post(
+        NEW,
+        data=body + b"--line--\r\n",
+        content_type="multipart/form-data; boundary=line",
+        headers={"Accept": "application/json"},
+    )
+
+    assert (answer.status_code, (answer.json or {})["error"]["code"]) == (400, "not_text")
+    assert staffed.stored() == before
+    for name in ("reason", "effective_at", "change_class", "ask_again", "new", "revision", "action", "csrf_token"):
+        sent = send(author, "save", fields=newsroom.written(**{name: "a\0b"}))
+        assert sent.status_code in (303, 400, 403), name
     staffed.everything_stored().encode("utf-8", "strict")
 
 
