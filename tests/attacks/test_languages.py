@@ -218,7 +218,16 @@ def test_bytes_that_are_no_text_as_scripts_send_them(case: Case, staffed: Target
 
     assert (answer.status_code, (answer.json or {})["error"]["code"]) == (400, "not_text")
     assert staffed.stored() == before
-    for name in ("reason", "effective_at", "change_class", "ask_again", "new", "revision", "action", "csrf_token"):
+    for name in (
+        "reason",
+        "effective_at",
+        "change_class",
+        "ask_again",
+        "new",
+        "revision",
+        "action",
+        "csrf_token",
+    ):
         sent = send(author, "save", fields=newsroom.written(**{name: "a\0b"}))
         assert sent.status_code in (303, 400, 403), name
     staffed.everything_stored().encode("utf-8", "strict")
