@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any, Protocol, cast
 
-from flask import current_app
+from flask import current_app, request
 from markupsafe import Markup
 
 from ..core.draft import Draft
@@ -65,6 +65,14 @@ def desk() -> Desk:
 def words() -> Words:
     """The words in the language of this request."""
     return desk().words[desk().language()]
+
+
+def whole_address(path: str) -> str:
+    """``path``, as this browser addresses it, for somebody elsewhere: at PUBLIC_URL, else where the request went."""
+    public = desk().deployment.settings.public_url
+    if public is None:
+        return request.host_url.rstrip("/") + path
+    return public + path.removeprefix(request.script_root)
 
 
 #: Larger ids are none: PostgreSQL keeps them in 32 bits.

@@ -16,7 +16,7 @@ from ..core.workflow import Event, State, may
 from ..services.draft import Gate, ask_gate
 from ..services.notice import notice_text
 from .choices import show_categories, show_classes, show_questions
-from .desk import Words, desk, known_staff, words
+from .desk import Words, desk, known_staff, whole_address, words
 from .forms import Typed, has_texts, typed_in
 from .guard import current_staff, form_token, take_done
 from .overview import name_of, standing_of, steps_of
@@ -97,8 +97,6 @@ def _stored(draft: Draft, staff: Staff, gate: Gate | None, now: datetime, t: Wor
     found = steps_of(draft, schedule, staff)
     allowed = {step.event.value for step in found if step.why_not is None}
     state = standing_of(draft, schedule)
-    settings = desk().deployment.settings
-    own = settings.public_url or request.host_url.rstrip("/")
     return {
         "state": state,
         "state_label": say_state(state, t),
@@ -114,7 +112,7 @@ def _stored(draft: Draft, staff: Staff, gate: Gate | None, now: datetime, t: Wor
         "reasons": [say_error(code, t) for code in (gate.reasons if gate else ())],
         "earliest": show_moment(gate.earliest, t) if gate else "",
         "preview_links": {one: preview_link(draft, one) for one in LANGUAGES},
-        "shared_link": f"{own}{preview_link(draft, t.language).removeprefix(request.script_root)}",
+        "shared_link": whole_address(preview_link(draft, t.language)),
         "editor_name": name_of(draft.edited_by, names, t),
         "effective_at": draft.effective_at,
         "class_label": say_class(draft.change_class.value, t),

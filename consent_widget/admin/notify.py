@@ -5,7 +5,7 @@ from email.message import EmailMessage
 
 from ..core.draft import Draft
 from ..core.staff import Staff
-from .desk import desk, known_staff
+from .desk import desk, known_staff, whole_address
 
 logger = logging.getLogger("consent_widget")
 
@@ -32,7 +32,7 @@ def _may_approve(staff: Staff, draft: Draft) -> bool:
 
 def _mail(draft: Draft, to: Staff) -> EmailMessage:
     settings = desk().deployment.settings
-    link = f"{settings.public_url or ''}{settings.url_prefix}/admin/versions/{draft.id}"
+    link = whole_address(f"{desk().base()}/admin/versions/{draft.id}")
     mail = EmailMessage()
     both = list(desk().words.values())
     # A header holds one line: titles are cleaned when they are saved.

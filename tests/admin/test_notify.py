@@ -28,6 +28,30 @@ def test_approvers_but_the_editor_are_told_in_both_languages(newsroom: Newsroom)
         assert message_from_bytes(bytes(mail), policy=policy.default)["To"] == mail["To"]
 
 
+@pytest.mark.parametrize("mount", ["", "/shop"])
+def test_without_a_public_address_the_link_is_that_of_the_form(
+    make_newsroom: MakeNewsroom, mount: str
+) -> None:
+    newsroom = make_newsroom(config={"CONSENT_WIDGET_PUBLIC_URL": None})
+    draft = newsroom.write()
+    browser = newsroom.browser("lan")
+    browser.environ_base |= {
+        "SCRIPT_NAME": mount,
+        "HTTP_HOST": "intern.demo.example:8443",
+        "wsgi.url_scheme": "https",
+    }
+    browser.get("/host/sign-in/lan")
+
+    answer = post(browser, f"/versions/{draft.id}", {"action": "submit"})
+
+    assert answer.status_code == 303
+    link = f"https://intern.demo.example:8443{mount}/privacy/admin/versions/{draft.id}"
+    assert all(mail.get_content().count(f"{link}\n") == 2 for mail in newsroom.mails)
+    assert newsroom.mails
+    page = browser.get(f"/privacy/admin/versions/{draft.id}").text
+    assert f'id="cw-admin-link" value="{link}/preview/vi?key=' in page
+
+
 def test_a_new_version_that_is_submitted_at_once_is_told_too(newsroom: Newsroom) -> None:
     post(newsroom.browser("lan"), "/versions/new", FORM | {"action": "submit"})
 
