@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.admin.conftest import MakeNewsroom
-from tests.admin.newsroom import FORM, Newsroom, post
+from tests.admin.newsroom import FORM, Newsroom, hidden, post
 
 
 def test_approvers_but_the_editor_are_told_in_both_languages(newsroom: Newsroom) -> None:
@@ -34,22 +34,18 @@ def test_without_a_public_address_the_link_is_that_of_the_form(
 ) -> None:
     newsroom = make_newsroom(config={"CONSENT_WIDGET_PUBLIC_URL": None})
     draft = newsroom.write()
-    browser = newsroom.browser("lan")
-    browser.environ_base |= {
-        "SCRIPT_NAME": mount,
-        "HTTP_HOST": "intern.demo.example:8443",
-        "wsgi.url_scheme": "https",
-    }
-    browser.get("/host/sign-in/lan")
+    browser, base = newsroom.browser(), f"https://intern.demo.example:8443{mount}"
+    browser.get("/host/sign-in/lan", base_url=base)
+    path = f"/privacy/admin/versions/{draft.id}"
+    token = hidden(browser.get(path, base_url=base).text, "csrf_token")
+    data = {"action": "submit", "csrf_token": token, "revision": draft.revision}
 
-    answer = post(browser, f"/versions/{draft.id}", {"action": "submit"})
+    answer = browser.post(path, data=data, base_url=base)
 
     assert answer.status_code == 303
-    link = f"https://intern.demo.example:8443{mount}/privacy/admin/versions/{draft.id}"
-    assert all(mail.get_content().count(f"{link}\n") == 2 for mail in newsroom.mails)
-    assert newsroom.mails
-    page = browser.get(f"/privacy/admin/versions/{draft.id}").text
-    assert f'id="cw-admin-link" value="{link}/preview/vi?key=' in page
+    assert [mail.get_content().count(f"{base}{path}\n") for mail in newsroom.mails] == [2, 2, 2]
+    page = browser.get(path, base_url=base).text
+    assert f'id="cw-admin-link" value="{base}{path}/preview/vi?key=' in page
 
 
 def test_a_new_version_that_is_submitted_at_once_is_told_too(newsroom: Newsroom) -> None:
