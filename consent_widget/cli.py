@@ -14,7 +14,7 @@ from flask.cli import AppGroup
 
 from .core.errors import ConsentWidgetError, NoticeError
 from .core.ledger import show_time
-from .core.ledger_check import Report, check_lines
+from .core.ledger_check import Problem, Report, check_lines
 from .core.ledger_key import PublicKey, read_pem
 from .core.staff import COMMAND_LINE, Staff
 from .services.audit import all_acts, row_of, say_details
@@ -240,29 +240,41 @@ def _shown(report: Report) -> dict[str, Any]:
         "at": show_time(head.at) if head else None,
         "key": head.key if head else None,
         "problem": vars(problem) if problem else None,
+        "notes": report.notes,
     }
 
 
 def _told(report: Report) -> str:
     head, problem = report.head, report.problem
-    if problem is None:
-        return (
-            f"ok: {head.size} entries, root {head.root}, {show_time(head.at)}." if head else "ok: 0 entries."
-        )
+    if problem is not None:
+        told = f"wrong: {_told_problem(problem)}"
+    elif head is not None:
+        told = f"ok: {head.size} entries, root {head.root}, {show_time(head.at)}."
+    else:
+        told = "ok: 0 entries."
+    return "\n".join([told, *(f"note: {one}." for one in report.notes)])
+
+
+def _told_problem(problem: Problem) -> str:
     where = "the head" if problem.entry is None else f"entry {problem.entry}"
+    if problem.code == "version":
+        entry = "no entry" if problem.entry is None else where
+        where = f"version {problem.version} and {entry} of the log"
     line = f" (line {problem.line})" if problem.line else ""
-    return f"wrong: {where}{line}: {problem.message}."
+    return f"{where}{line}: {problem.message}."
 
 
 @commands.command("check")
 @_json_option
 def check(as_json: bool) -> None:
-    """Look for what would keep the site from working: settings, keys, schema, notice, mail."""
+    """Look for what would keep the site from working: settings, keys, schema, notice, log, mail."""
     deployment = _deployment()
     now = deployment.clock()
     wrong = current_app.extensions["consent_widget"].problems()
     warnings = []
     if not wrong:
+        problem = verify(deployment, [key.public for key in deployment.log_keys]).problem
+        wrong += [f"The log and the database do not agree: {_told_problem(problem)}"] if problem else []
         changed = check_key_change(deployment.database, deployment.fingerprints, now=now)
         warnings += [changed] if changed else []
     if deployment.settings.mail_url is None:
@@ -279,6 +291,6 @@ def check(as_json: bool) -> None:
         for line in warnings:
             click.echo(f"warning: {line}")
         if not wrong:
-            click.echo("ok: settings, keys, schema and notice.")
+            click.echo("ok: settings, keys, schema, notice and log.")
     if wrong:
         raise SystemExit(1)

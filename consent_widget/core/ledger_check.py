@@ -18,21 +18,27 @@ class Problem:
     """What is wrong first. ``entry`` is its index, None where it is the head; ``line`` counts from 1 in a file.
 
     ``code`` is ``unreadable``, ``order``, ``body``, ``root``, ``peaks``, ``key``,
-    ``signature``, ``head`` or ``cut_off``.
+    ``signature``, ``head`` or ``cut_off``; or ``version`` where the tables do not
+    hold the ``version`` of that number as ``entry`` does (None: no entry does).
     """
 
     code: str
     message: str
     entry: int | None
     line: int | None = None
+    version: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What was found: ``head`` is the newest that is good, ``problem`` None where all is well."""
+    """What was found: ``head`` is the newest that is good, ``problem`` None where all is well.
+
+    ``notes`` say what could not be checked.
+    """
 
     head: Head | None
     problem: Problem | None
+    notes: tuple[str, ...] = ()
 
 
 def check_entries(entries: Iterable[Entry], trusted: Iterable[PublicKey]) -> Report:

@@ -22,8 +22,10 @@ from ..core.ledger import (
 from ..core.ledger_check import Report, check_entries
 from ..core.ledger_key import LogKey, PublicKey, by_id
 from ..core.merkle import Peaks, add_leaf, hash_leaf, root_of
+from ..core.published import Log
 from ..storage import ledger as storage
 from ..storage.database import Database
+from ..storage.published import freeze, read_published
 from .deployment import Deployment
 
 #: So many entries are read at a time: a version may be a megabyte.
@@ -156,15 +158,24 @@ def read_lines(database: Database, head: Head) -> Iterator[bytes]:
 
 
 def verify(deployment: Deployment, trusted: Sequence[PublicKey]) -> Report:
-    """Check the own ledger, bodies included.
+    """Check the own ledger, bodies included, and the versions that the public reads against it.
 
     Raises:
         StoreUnavailable: the database did not answer.
     """
-    with deployment.database.reading() as connection:
+    database = deployment.database
+    with database.reading() as connection:
+        freeze(connection)
         last = storage.last_entry(connection)
-    entries = _read(deployment.database, last.index + 1 if last else 0)
-    return check_entries(entries, trusted)
+        kept = list(read_published(connection))
+    size = last.index + 1 if last else 0
+    report = check_entries(_read(database, size), trusted)
+    if report.problem is not None:
+        return report
+    log = Log()
+    for entry in _read(database, size):
+        log.take(entry)
+    return log.compare(kept, report)
 
 
 def _read(database: Database, size: int) -> Iterator[Entry]:

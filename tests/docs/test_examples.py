@@ -232,7 +232,7 @@ def test_tutorial_is_a_site_that_asks_and_holds_back(walk: Walk) -> None:
     assert reached in walk.printed
     assert reached in (DOCS / "tutorial.md").read_text(encoding="utf-8")
     assert "Version 1: announced, in force from" in walk.printed
-    assert "ok: settings, keys, schema and notice." in walk.printed
+    assert "ok: settings, keys, schema, notice and log." in walk.printed
     assert 'data-consent-widget="banner"' in page.text
     assert '<script type="text/plain" data-category="analytics" data-src="/static/counter.js">' in page.text
     with visitor.get("/static/counter.js") as script:

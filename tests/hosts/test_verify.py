@@ -74,6 +74,7 @@ def test_a_published_log_is_good_with_the_own_key(run: Run, log: Path) -> None:
         "at": head["at"],
         "key": head["key"],
         "problem": None,
+        "notes": [],
     }
 
 
