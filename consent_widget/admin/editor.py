@@ -13,6 +13,7 @@ from ..core.language import GOVERNING, LANGUAGES
 from ..core.notice import MAX_TEXT
 from ..core.staff import Staff
 from ..core.workflow import Event, State, may
+from ..render.catalogue import zone_label
 from ..services.draft import Gate, ask_gate
 from ..services.notice import notice_text
 from .choices import show_categories, show_classes, show_questions
@@ -23,16 +24,15 @@ from .overview import name_of, standing_of, steps_of
 from .page import answer_page, show_moment
 from .preview import preview_link
 from .problems import status_of
-from .refusal import show_conflicts, show_errors
+from .refusal import say_reason, show_conflicts, show_errors
 from .sayings import (
     say_class,
     say_done,
-    say_error,
     say_event,
     say_state,
     say_why_not,
 )
-from .warnings import show_checklist, show_hidden
+from .warnings import show_checklist, show_hidden, show_remarks
 
 #: In which states a text may still be changed.
 _DECISIONS = {one.value for one in (Event.APPROVE, Event.ANNOUNCE, Event.RETURN, Event.WITHDRAW)}
@@ -78,7 +78,8 @@ def answer_editor(
         "new": show_questions(sent, t),
         "categories": show_categories(sent, t),
         "zone": deployment.settings.timezone.key,
-        "errors": show_errors(refusal, draft, t),
+        "zone_label": zone_label(deployment.settings.timezone, around=now, language=t.language),
+        "errors": show_errors(refusal, draft, t, gate),
         "missing": draft.missing if draft else (),
         "conflicts": show_conflicts(draft, sent, t)
         if draft and isinstance(refusal, Conflict) and has_texts(request.form)
@@ -86,12 +87,12 @@ def answer_editor(
         "done": say_done(take_done(), t),
         "checklist": show_checklist(sent, gate.before if gate else _in_force_texts(), t),
     }
-    if draft is not None:
+    if draft is not None and gate is not None:
         context |= _stored(draft, staff, gate, now, t)
     return answer_page("version.html", context, status_of(refusal) if refusal else 200)
 
 
-def _stored(draft: Draft, staff: Staff, gate: Gate | None, now: datetime, t: Words) -> dict[str, Any]:
+def _stored(draft: Draft, staff: Staff, gate: Gate, now: datetime, t: Words) -> dict[str, Any]:
     schedule = desk().deployment.schedule.at(now)
     names = known_staff()
     found = steps_of(draft, schedule, staff)
@@ -109,8 +110,12 @@ def _stored(draft: Draft, staff: Staff, gate: Gate | None, now: datetime, t: Wor
             if step.why_not and (step.why_not != "role" or step.event in _NEXT)
         ],
         "history": _history(draft, names, t),
-        "reasons": [say_error(code, t) for code in (gate.reasons if gate else ())],
-        "earliest": show_moment(gate.earliest, t) if gate else "",
+        "reasons": [say_reason(code, gate.earliest, t) for code in gate.reasons],
+        "earliest": show_moment(gate.earliest, t),
+        "needs_date": gate.earliest > now,
+        "remarks": show_remarks(draft, gate.before, schedule.in_force(now), now, t)
+        if draft.state in _OPEN
+        else [],
         "preview_links": {one: preview_link(draft, one) for one in LANGUAGES},
         "shared_link": whole_address(preview_link(draft, t.language)),
         "editor_name": name_of(draft.edited_by, names, t),

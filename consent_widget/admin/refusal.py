@@ -1,14 +1,17 @@
 """Why a form was not done, field by field; and where two people differ."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from markupsafe import Markup
 
 from ..core.draft import NEW, Draft
 from ..core.language import GOVERNING, LANGUAGES
 from ..core.notice import MAX_TEXT
+from ..services.draft import Gate
 from .desk import Words, desk
 from .forms import WRITTEN, AmbiguousTime, Typed, typed_in
+from .page import show_moment
 from .problems import code_of
 from .sayings import say_class, say_error, say_new
 
@@ -26,7 +29,9 @@ class Difference:
     diff: Markup
 
 
-def show_errors(refusal: Exception | None, draft: Draft | None, t: Words) -> dict[str, str]:
+def show_errors(
+    refusal: Exception | None, draft: Draft | None, t: Words, gate: Gate | None = None
+) -> dict[str, str]:
     """The message by field; under "" where it belongs to none."""
     if refusal is None:
         return {}
@@ -35,7 +40,19 @@ def show_errors(refusal: Exception | None, draft: Draft | None, t: Words) -> dic
         return {name: t("Still missing: %(field)s.", field=_label(name, t)) for name in draft.missing}
     if isinstance(refusal, AmbiguousTime):
         return {"effective_at": _say_ambiguous(refusal, t)}
-    return {getattr(refusal, "field", None) or "": say_error(code, t)}
+    said = say_reason(code, gate.earliest, t) if gate else say_error(code, t)
+    return {getattr(refusal, "field", None) or "": said}
+
+
+def say_reason(code: str, earliest: datetime, t: Words) -> str:
+    """As :func:`say_error`; what comes too early is told from when on it would not."""
+    if code != "too_early":
+        return say_error(code, t)
+    return t(
+        "The lead time lasts until %(date)s. Choose that date or a later one, or write down a reason: "
+        "it will be printed on the version’s page.",
+        date=show_moment(earliest, t),
+    )
 
 
 def _say_ambiguous(error: AmbiguousTime, t: Words) -> str:

@@ -2,12 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from ..core.checklist import Article, Finding, Item, Kind, check, lost_anchors
+from ..core.draft import Draft
 from ..core.hidden import Hidden, hidden_characters
 from ..core.language import GOVERNING, LANGUAGES
+from ..core.notice import Version
 from .desk import Words
 from .forms import Typed
+from .page import show_moment
+
+#: A date further ahead is more likely a slip of the keyboard.
+_FAR = timedelta(days=2 * 366)
 
 #: More hidden characters than these are counted, not listed.
 _LISTED = 20
@@ -42,6 +49,31 @@ def show_checklist(sent: Typed, before: Mapping[str, str], t: Words) -> list[Sho
             )
         )
     return shown
+
+
+def show_remarks(
+    draft: Draft, before: Mapping[str, str], in_force: Version | None, now: datetime, t: Words
+) -> list[str]:
+    """What to look at before a button is pressed; ``before`` holds the texts ``in_force`` by language."""
+    said = []
+    if in_force is not None and draft.edited_at < in_force.effective_at:
+        said.append(
+            t(
+                "Version %(number)s has come into force since this text was last edited: look at the changes below. "
+                "What it brought may be missing here.",
+                number=in_force.number,
+            )
+        )
+    if before and all(draft.texts.get(language) == text for language, text in before.items()):
+        said.append(t("As saved, both texts are word for word those of the version in force."))
+    if draft.effective_at is not None and draft.effective_at > now + _FAR:
+        said.append(
+            t(
+                "It would take effect more than two years ahead: %(date)s. Is the year right?",
+                date=show_moment(draft.effective_at, t),
+            )
+        )
+    return said
 
 
 def show_hidden(text: str) -> tuple[tuple[Hidden, ...], int]:

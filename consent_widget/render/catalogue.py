@@ -60,17 +60,34 @@ def whole_day(day: date, *, zone: ZoneInfo, language: str) -> str:
     return f"{format_date(day, _DAYS[language], locale=language)} ({_zone_name(end, zone, language)})"
 
 
+def zone_label(zone: ZoneInfo, *, around: datetime, language: str) -> str:
+    """What stands beside a field for a time in ``zone``: its name, and its offset where no date changes that.
+
+    ``around`` is about when the times will be.
+    """
+    days = [(around + timedelta(days=one)).astimezone(zone) for one in (0, 91, 182, 273)]
+    if len({one.utcoffset() for one in days}) > 1:
+        return get_timezone_name(zone, width="long", zone_variant="generic", locale=language)
+    name, short = _zone_parts(days[0], zone, language)
+    return f"{name} ({short})" if name else short
+
+
 def _zone_name(local: datetime, zone: ZoneInfo, language: str) -> str:
+    name, short = _zone_parts(local, zone, language)
+    if not name:
+        return short
+    # Babel gives the name as it begins a sentence; in Vietnamese this "Giờ" is no name.
+    return f"{name[0].lower() + name[1:] if language == 'vi' else name}, {short}"
+
+
+def _zone_parts(local: datetime, zone: ZoneInfo, language: str) -> tuple[str, str]:
+    """The zone's name, empty where it has none, and the offset from GMT as people write it."""
     offset = get_timezone_gmt(local, locale=language)
     name = get_timezone_name(local, width="long", locale=language)
     if name == offset and "/" in zone.key and not zone.key.startswith("Etc/"):
         # Not every zone has a name of its own; then its country tells more than numbers.
         name = get_timezone_location(zone, locale=language)
-    short = sub(r":00$", "", sub(r"([+-])0", r"\1", offset))
-    if name == offset:
-        return short
-    # Babel gives the name as it begins a sentence; in Vietnamese this "Giờ" is no name.
-    return f"{name[0].lower() + name[1:] if language == 'vi' else name}, {short}"
+    return "" if name == offset else name, sub(r":00$", "", sub(r"([+-])0", r"\1", offset))
 
 
 def listed(words: Iterable[str], *, language: str) -> str:

@@ -57,7 +57,10 @@ def test_a_date_too_early_wants_a_reason(stored_newsroom: Newsroom) -> None:
     answer = post(browser, f"/versions/{draft.id}", data)
 
     assert answer.status_code == 400
-    assert "thời gian báo trước" in error_of(answer, "effective_at")
+    message = error_of(answer, "effective_at")
+    assert "Thời gian báo trước kéo dài đến lúc 09:00 ngày 16 tháng 12 năm 2026" in message
+    assert answer.text.count(message) == 2  # above the form, and beside the field
+    assert "cw-admin-alert-quiet" not in answer.text
     assert 'value="2026-12-05T09:00"' in answer.text
     assert stored_newsroom.stored() == before
 
@@ -90,6 +93,31 @@ def test_what_is_missing_is_said_beside_its_field(
     assert answer.status_code == 400
     assert error_of(answer, field)
     assert stored_newsroom.stored() == before
+
+
+def test_the_reason_that_will_be_asked_for_names_the_earliest_date(newsroom: Newsroom) -> None:
+    draft = newsroom.approved(effective_at=NOW + timedelta(days=3))
+
+    page = newsroom.browser("minh").get(f"{ADMIN}/versions/{draft.id}?lang=en").text
+
+    assert "The lead time lasts until 16 December 2026, 09:00 (Vietnam Time, GMT+7)." in page
+
+
+@pytest.mark.parametrize(
+    "change_class, said",
+    [
+        (ChangeClass.EDITORIAL, "When it is announced"),
+        (ChangeClass.IMPORTANT, "No date yet: needed to announce"),
+        (ChangeClass.MATERIAL, "No date yet: needed to announce"),
+    ],
+)
+def test_a_version_without_a_date(newsroom: Newsroom, change_class: ChangeClass, said: str) -> None:
+    again = frozenset({"analytics"}) if change_class is ChangeClass.MATERIAL else frozenset[str]()
+    draft = newsroom.submitted(change_class=change_class, effective_at=None, ask_again=again)
+
+    page = newsroom.browser("minh").get(f"{ADMIN}/versions/{draft.id}?lang=en").text
+
+    assert f"<dt>Takes effect</dt><dd>{said}</dd>" in page
 
 
 def test_a_tagged_section_is_no_editorial_change(newsroom: Newsroom) -> None:

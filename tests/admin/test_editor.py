@@ -2,7 +2,7 @@
 
 import html
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -428,7 +428,26 @@ def test_a_time_means_that_of_the_zone_beside_it(
     assert newsroom.load(draft.id).effective_at == datetime.fromisoformat(f"{instant}+00:00")
     page = newsroom.browser("lan").get(f"{ADMIN}/versions/{draft.id}").text
     assert f'value="{written}"' in page
-    assert f">{zone}</span>" in page
+    assert f'data-zone="{zone}"' in page
+
+
+@pytest.mark.parametrize(
+    "zone, vi, en",
+    [
+        ("Asia/Ho_Chi_Minh", "Giờ Việt Nam (GMT+7)", "Vietnam Time (GMT+7)"),
+        ("Europe/Berlin", "Giờ Trung Âu", "Central European Time"),
+        ("UTC", "Giờ Phối hợp Quốc tế (GMT+0)", "Coordinated Universal Time (GMT+0)"),
+    ],
+)
+def test_the_zone_beside_a_date_is_called_as_people_call_it(
+    make_newsroom: MakeNewsroom, zone: str, vi: str, en: str
+) -> None:
+    """Without an offset where that depends on the date."""
+    browser = make_newsroom(config={"CONSENT_WIDGET_TIMEZONE": zone}).browser("lan")
+
+    for language, name in (("vi", vi), ("en", en)):
+        page = browser.get(f"{ADMIN}/versions/new?lang={language}").text
+        assert f'<span id="effective_at-zone">{name}</span>' in page
 
 
 def test_the_earliest_date_of_each_class_is_stated(newsroom: Newsroom) -> None:
@@ -439,6 +458,79 @@ def test_the_earliest_date_of_each_class_is_stated(newsroom: Newsroom) -> None:
 
 
 # What is pointed out ---------------------------------------------------------------
+
+SAME = "word for word those of the version in force"
+FAR = "more than two years ahead"
+OVERTAKEN = "has come into force since this text was last edited"
+
+
+@pytest.mark.parametrize("stage, user", [("write", "lan"), ("submitted", "minh"), ("approved", "minh")])
+def test_nothing_is_pointed_out_where_all_is_well(newsroom: Newsroom, stage: str, user: str) -> None:
+    draft = getattr(newsroom, stage)(effective_at=NOW + timedelta(days=730))
+
+    page = newsroom.browser(user).get(f"{ADMIN}/versions/{draft.id}?lang=en").text
+
+    assert not [one for one in (SAME, FAR, OVERTAKEN) if one in page]
+
+
+@pytest.mark.parametrize("stage, user", [("write", "lan"), ("submitted", "minh"), ("approved", "minh")])
+def test_a_version_that_changes_nothing_is_pointed_out(newsroom: Newsroom, stage: str, user: str) -> None:
+    page = newsroom.browser("lan").get(f"{ADMIN}/versions/new?lang=en").text
+    assert SAME not in page
+    texts = {
+        one: html.unescape(re.findall(rf'<textarea id="text_{one}"[^>]*>\n(.*?)</textarea>', page, re.S)[0])
+        for one in ("vi", "en")
+    }
+    draft = getattr(newsroom, stage)(texts=texts)
+
+    assert SAME in newsroom.browser(user).get(f"{ADMIN}/versions/{draft.id}?lang=en").text
+
+
+@pytest.mark.parametrize("stage, user", [("write", "lan"), ("submitted", "minh"), ("approved", "minh")])
+def test_a_date_far_ahead_is_pointed_out(newsroom: Newsroom, stage: str, user: str) -> None:
+    draft = getattr(newsroom, stage)(effective_at=datetime(2036, 12, 1, 2, 0, tzinfo=UTC))
+
+    page = newsroom.browser(user).get(f"{ADMIN}/versions/{draft.id}?lang=en").text
+
+    assert FAR in page
+    assert "1 December 2036" in page
+
+
+@pytest.mark.parametrize("stage, user", [("write", "lan"), ("submitted", "minh"), ("approved", "minh")])
+def test_a_text_that_was_overtaken_is_pointed_out(newsroom: Newsroom, stage: str, user: str) -> None:
+    """Announcing it would take back what another version changed meanwhile."""
+    draft = getattr(newsroom, stage)(effective_at=NOW + timedelta(days=90))
+    newsroom.announced(texts={"vi": f"{VI}\nThêm.\n", "en": f"{EN}\nMore.\n"})
+    path = f"{ADMIN}/versions/{draft.id}?lang=en"
+    assert OVERTAKEN not in newsroom.browser(user).get(path).text
+
+    newsroom.clock.tick(days=41)
+
+    page = newsroom.browser(user).get(path).text
+    assert f"Version 2 {OVERTAKEN}" in page
+    assert page.index(OVERTAKEN) < page.index('id="changes"')
+    assert OVERTAKEN not in newsroom.browser(user).get(f"{ADMIN}/versions/1?lang=en").text
+
+
+def test_the_editor_begins_with_what_stands_on_its_page(newsroom: Newsroom) -> None:
+    draft = newsroom.write()
+    page = newsroom.browser("lan").get(f"{ADMIN}/versions/{draft.id}?lang=en").text
+
+    index = re.search(r'<nav class="cw-admin-index"[^>]*>(.*?)</nav>', page, re.S)
+    assert index
+    links = re.findall(r'href="#([\w-]+)">([^<]+)<', index[1])
+    assert [words for _, words in links] == ["Texts", "Kind of change", "Preview", "Changes", "Checklist"]
+    places = [page.index(f'id="{anchor}"') for anchor, _ in links]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("user", ["minh", "hoa"])
+def test_who_decides_reads_what_changed_before_the_whole_texts(newsroom: Newsroom, user: str) -> None:
+    draft = newsroom.submitted()
+
+    page = newsroom.browser(user).get(f"{ADMIN}/versions/{draft.id}").text
+
+    assert page.index('id="changes"') < page.index("cw-admin-frame")
 
 
 def test_the_difference_from_the_version_in_force_is_shown_in_each_language(newsroom: Newsroom) -> None:
