@@ -20,7 +20,7 @@ from .core.staff import COMMAND_LINE, Staff
 from .services.audit import all_acts, row_of, say_details
 from .services.deployment import Deployment
 from .services.draft import announce_draft, publish
-from .services.ledger import verify
+from .services.ledger import adopt, verify
 from .services.notice import import_notices, list_versions
 from .services.setup import check_key_change, check_schema, upgrade_database
 
@@ -203,18 +203,23 @@ def _one_line(text: str) -> str:
 @click.option(
     "--key", "pem", type=click.File("rb"), help="The public keys you trust (PEM); default: our own."
 )
+@click.option("--adopt", "adopts", is_flag=True, help="Go on with a ledger whose key was dropped.")
 @_json_option
-def verify_log(file: IO[bytes] | None, pem: IO[bytes] | None, as_json: bool) -> None:
+def verify_log(file: IO[bytes] | None, pem: IO[bytes] | None, adopts: bool, as_json: bool) -> None:
     """Check a published log, FILE, or without one the ledger in the database.
 
     The first entry that was altered, dropped, moved or added is named. A FILE is checked offline.
     """
+    if adopts and (file is not None or pem is None):
+        raise click.UsageError("--adopt goes with --key, the public half of the key that was dropped, alone.")
     deployment = _deployment()
     trusted = _trusted(pem.read()) if pem else tuple(key.public for key in deployment.log_keys)
     try:
         if file is None:
             check_schema(deployment.database)
-            report = verify(deployment, trusted)
+            report = (
+                adopt(deployment, trusted, now=deployment.clock()) if adopts else verify(deployment, trusted)
+            )
         else:
             report = check_lines(file, trusted)
     except ConsentWidgetError as error:
@@ -274,7 +279,7 @@ def check(as_json: bool) -> None:
     warnings = []
     if not wrong:
         problem = verify(deployment, [key.public for key in deployment.log_keys]).problem
-        wrong += [f"The log and the database do not agree: {_told_problem(problem)}"] if problem else []
+        wrong += [f"`flask consent verify` finds {_told_problem(problem)}"] if problem else []
         changed = check_key_change(deployment.database, deployment.fingerprints, now=now)
         warnings += [changed] if changed else []
     if deployment.settings.mail_url is None:

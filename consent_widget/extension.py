@@ -22,13 +22,14 @@ from .admin.desk import Desk
 from .cli import commands
 from .config import PREFIX, Settings, check_option_names, own_cookies, read_register, read_settings
 from .core.category import Category
-from .core.errors import ConsentWidgetError, SettingError, StoreUnavailable
+from .core.errors import ConsentWidgetError, LedgerError, SettingError, StoreUnavailable
 from .core.ledger_key import LogKey
 from .core.signing import ChoiceSigner, check_keys, fingerprint
 from .core.staff import Staff
 from .core.stamp import Stamps
 from .data import data_dir
 from .services.deployment import Deployment
+from .services.ledger import hand_over
 from .services.schedule import ScheduleCache
 from .services.setup import check_schema, note_keys, problems
 from .storage.database import Database, open_engine
@@ -251,6 +252,10 @@ class Installed:
         try:
             check_schema(self.deployment.database)
             note_keys(self.deployment.database, self.deployment.fingerprints, now=self.deployment.clock())
+            hand_over(self.deployment, now=self.deployment.clock())
+        except LedgerError as error:
+            # Visitors need no ledger; staff are told when they enter something.
+            logger.error("The ledger was not handed over to the present key: %s", error)
         except StoreUnavailable as error:
             # A page view needs no database; the next request looks again.
             _report(error)

@@ -14,7 +14,7 @@
     ├── Forbidden                 this person may not do that (`.code`)
     ├── Conflict                  things have moved on since the caller looked (`.code`)
     ├── UnknownVersion            there is no version with this id or number
-    ├── LedgerError               the ledger was altered and takes no entry; restore it
+    ├── LedgerError               the ledger was altered, or its key was dropped, and takes no entry
     └── StoreUnavailable          the database did not take the record; try again
 
 Messages say what happened with the values, then what to do. They carry no
@@ -111,7 +111,7 @@ class UnknownVersion(ConsentWidgetError, LookupError):
 
 
 class LedgerError(ConsentWidgetError):
-    """The ledger was altered, so nothing can be entered: what is being done is not done either."""
+    """The ledger was altered or is not signed by us: nothing is entered, and what is being done is not done either."""
 
     code = "ledger_altered"
 

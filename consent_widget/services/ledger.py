@@ -43,16 +43,78 @@ def append(
 
     Raises:
         ValueError: ``kind`` is none of :class:`Kind`, or ``body`` is not canonical JSON.
-        LedgerError: the last entry was altered; nothing may stand on it.
+        LedgerError: the last entry was altered or is not ours; nothing may stand on it.
     """
     what = Kind(kind)
     whole = dict(body) if what in PUBLISHED else {**body, "nonce": deployment.new_id()}
     keys = deployment.log_keys
     storage.lock(connection)
     last = storage.last_entry(connection)
+    if last is not None:
+        _check_signer(last, keys)
     if last is None or last.key != keys[0].public.id:
         last = _announce_key(connection, keys, last, now)
     return _enter(connection, what, whole, last, now, keys[0]).index
+
+
+def _check_signer(last: Entry, keys: Sequence[LogKey]) -> None:
+    """Our signature vouches for all before it: so it follows one of ours, and none that came with a forged ledger."""
+    signer = by_id(key.public for key in keys).get(last.key)
+    if signer is None:
+        raise LedgerError(
+            f"Entry {last.index} of the ledger is signed by {last.key}, which neither SECRET_KEY nor "
+            "SECRET_KEY_FALLBACKS gives. If that is a key of yours that was dropped, run "
+            "`flask consent verify --key PEM --adopt` with its public half; if not, somebody wrote the ledger "
+            "anew: restore the table cw_ledger from a backup."
+        )
+    if not signer.signed(last.head()):
+        raise _altered(last)
+
+
+def hand_over(deployment: Deployment, *, now: datetime) -> None:
+    """Let the current key sign the head, while the one that did is retained; else nothing is done.
+
+    So that the old key can be dropped later, even if nothing is entered until then.
+
+    Raises:
+        LedgerError: the last entry was altered.
+        StoreUnavailable: nothing was entered.
+    """
+    keys = deployment.log_keys
+    retained = {key.public.id for key in keys[1:]}
+    with deployment.database.reading() as connection:
+        last = storage.last_entry(connection)
+    if last is None or last.key not in retained:
+        return
+    with deployment.database.writing() as connection:
+        storage.lock(connection)
+        last = storage.last_entry(connection)
+        if last is not None and last.key in retained:  # another worker may have been faster
+            _check_signer(last, keys)
+            last = _announce_key(connection, keys, last, now)
+            _enter(connection, Kind.KEY, keys[0].public.body(), last, now, keys[0])
+
+
+def adopt(deployment: Deployment, trusted: Sequence[PublicKey], *, now: datetime) -> Report:
+    """Go on, under the current key, with a ledger that is good under ``trusted``, whose last key is not ours.
+
+    The report of the check; where it has a problem, nothing was entered.
+
+    Raises:
+        LedgerError: an entry came in between.
+        StoreUnavailable: nothing was entered.
+    """
+    report = verify(deployment, trusted)
+    key = deployment.log_keys[0]
+    if report.problem is not None or report.head is None or report.head.key == key.public.id:
+        return report
+    with deployment.database.writing() as connection:
+        storage.lock(connection)
+        last = storage.last_entry(connection)
+        if last is None or last.head() != report.head:
+            raise LedgerError("The ledger has another end than the one that was checked. Try again.")
+        _enter(connection, Kind.KEY, key.public.body(), last, now, key)
+    return report
 
 
 def _announce_key(
@@ -101,11 +163,15 @@ def _peaks(last: Entry | None) -> Peaks:
     except ValueError:
         peaks = ()
     if root_of(peaks).hex() != last.root or len(peaks) != (last.index + 1).bit_count():
-        raise LedgerError(
-            f"Entry {last.index} of the ledger was altered, so nothing can be entered after it. "
-            "Run `flask consent verify` and restore the table cw_ledger from a backup."
-        )
+        raise _altered(last)
     return peaks
+
+
+def _altered(last: Entry) -> LedgerError:
+    return LedgerError(
+        f"Entry {last.index} of the ledger was altered, so nothing can be entered after it. "
+        "Run `flask consent verify` and restore the table cw_ledger from a backup."
+    )
 
 
 def _declared(connection: Connection) -> list[PublicKey]:
@@ -120,14 +186,13 @@ def _declared(connection: Connection) -> list[PublicKey]:
 
 
 def public_keys(deployment: Deployment) -> list[PublicKey]:
-    """The current key, then all others with which heads were or may be signed.
+    """The current key, then the retained ones: no other is ours to vouch for.
 
-    Raises:
-        StoreUnavailable: the database did not answer.
+    Keys that the ledger makes known are not among them. Who may write to the
+    database could put one of their own there; and one that follows from ours
+    needs no publishing, since whoever checks follows it.
     """
-    with deployment.database.reading() as connection:
-        declared = _declared(connection)
-    return list(by_id([*(key.public for key in deployment.log_keys), *declared]).values())
+    return [key.public for key in deployment.log_keys]
 
 
 def newest_head(deployment: Deployment, *, now: datetime) -> Head:

@@ -154,3 +154,27 @@ def test_a_ledger_without_entries_is_good(make_app: MakeApp, sqlite_url: str) ->
     result = runner.invoke(args=["consent", "verify"])
 
     assert (result.exit_code, result.output) == (0, "ok: 0 entries.\n")
+
+
+def test_a_ledger_whose_key_was_dropped_is_gone_on_with(make_app: MakeApp, app: Flask, pem: Path) -> None:
+    url = app.config["CONSENT_WIDGET_DATABASE_URL"]
+    after = make_app(database_url=url, config={"SECRET_KEY": f"{KEY}, another one"})
+    runner = after.test_cli_runner()
+
+    alone = runner.invoke(args=["consent", "verify"])
+    adopted = runner.invoke(args=["consent", "verify", "--key", str(pem), "--adopt"])
+
+    assert alone.exit_code == 1
+    assert "none of the keys you trust" in alone.output
+    assert adopted.exit_code == 0, adopted.output
+    assert adopted.output.startswith("ok: ")
+    assert runner.invoke(args=["consent", "verify"]).exit_code == 0
+
+
+@pytest.mark.parametrize("with_file, with_key", [(True, True), (False, False)])
+def test_what_cannot_be_adopted_is_a_wrong_call(
+    run: Run, log: Path, pem: Path, with_file: bool, with_key: bool
+) -> None:
+    args = [*([log] if with_file else []), *(["--key", pem] if with_key else [])]
+
+    assert run(*args, "--adopt").exit_code == 2

@@ -13,9 +13,17 @@ from hypothesis import strategies as st
 
 from consent_widget.core.errors import LedgerError
 from consent_widget.core.ledger_check import Report, check_lines
-from consent_widget.core.ledger_key import LogKey, PublicKey
+from consent_widget.core.ledger_key import LogKey
 from consent_widget.services.deployment import Deployment
-from consent_widget.services.ledger import append, newest_head, public_keys, read_lines, verify
+from consent_widget.services.ledger import (
+    adopt,
+    append,
+    hand_over,
+    newest_head,
+    public_keys,
+    read_lines,
+    verify,
+)
 from consent_widget.services.setup import upgrade_database
 from consent_widget.storage.ledger import ledger, read_entries
 from tests.conftest import MakeApp
@@ -202,16 +210,84 @@ def test_who_knows_the_old_key_alone_can_follow_to_the_new_one(on_sqlite: Deploy
     assert check(published(on_sqlite), NEW).problem is None
 
 
-def test_an_old_key_that_was_dropped_stays_known_and_vouches_for_nothing_new(on_sqlite: Deployment) -> None:
+def test_an_old_key_that_was_dropped_stays_known_and_vouches_for_nothing_new(here: Deployment) -> None:
     """A key is dropped at once where somebody else has it: it must not sign its successor then."""
-    enter(on_sqlite)
-    alone = replace(on_sqlite, log_keys=(NEW,))
+    enter(here)
+    alone = replace(here, log_keys=(NEW,))
+    assert adopt(alone, [OLD.public], now=NOW).problem is None
     enter(alone)
 
     assert check(published(alone), NEW).problem is None
     assert check_own(alone).problem is None
     assert named(check(published(alone), OLD)) == ("key", None)
-    assert [key.id for key in public_keys(alone)] == [NEW.public.id, OLD.public.id]
+    assert [key.id for key in public_keys(alone)] == [NEW.public.id]
+
+
+def test_nothing_is_entered_after_an_entry_of_a_key_that_is_not_ours(here: Deployment) -> None:
+    """Our signature would vouch for all before it, and somebody may have written the ledger anew."""
+    enter(replace(here, log_keys=(LogKey.derived("somebody else"),)), "version", number=1)
+    before = published(here)
+
+    with pytest.raises(LedgerError, match=r"Entry 1 .* `flask consent verify --key PEM --adopt`"):
+        enter(here)
+    hand_over(here, now=NOW)
+
+    assert published(here) == before
+    assert named(check_own(here)) == ("key", 1)
+    assert [key.id for key in public_keys(here)] == [OLD.public.id]
+
+
+def test_nothing_is_entered_after_an_entry_that_only_says_it_is_ours(here: Deployment) -> None:
+    enter(here)
+    without_guards(here, """UPDATE cw_ledger SET signature = :value WHERE "index" = 1""", value="0" * 128)
+
+    with pytest.raises(LedgerError, match=r"Entry 1 .* was altered"):
+        enter(here)
+    with pytest.raises(LedgerError, match=r"Entry 1 .* was altered"):
+        hand_over(replace(here, log_keys=(NEW, OLD)), now=NOW)
+
+
+def test_a_ledger_is_adopted_only_from_a_key_that_is_trusted(here: Deployment) -> None:
+    forger = LogKey.derived("somebody else")
+    enter(replace(here, log_keys=(forger,)), "version", number=1)
+    before = published(here)
+
+    assert named(adopt(here, [NEW.public], now=NOW)) == ("key", 1)
+    assert published(here) == before
+    assert adopt(here, [forger.public], now=NOW).problem is None
+    assert len(published(here)) == len(before) + 1
+
+
+def test_what_is_ours_or_empty_needs_no_adoption(here: Deployment) -> None:
+    assert adopt(here, [OLD.public], now=NOW).problem is None
+    assert len(published(here)) == 1
+    enter(here)
+    before = published(here)
+
+    assert adopt(here, [OLD.public], now=NOW).problem is None
+
+    assert published(here) == before
+
+
+def test_the_new_key_signs_before_the_old_one_is_dropped(here: Deployment) -> None:
+    """Nothing may have been entered in the 182 days between: a worker that starts with the new key hands over."""
+    enter(here)
+    for _ in range(2):
+        hand_over(replace(here, log_keys=(NEW, OLD)), now=NOW)
+    alone = replace(here, log_keys=(NEW,))
+
+    assert check_own(alone).problem is None
+    assert check(published(alone), NEW).problem is None
+    assert check(published(alone), OLD).problem is None
+    assert [json.loads(line).get("kind") for line in published(alone)] == ["key", "audit", "key", "key", None]
+    enter(alone)
+    assert check(published(alone), OLD).problem is None
+
+
+def test_there_is_nothing_to_hand_over_in_an_empty_ledger(here: Deployment) -> None:
+    hand_over(here, now=NOW)
+
+    assert len(published(here)) == 1
 
 
 def test_a_log_that_somebody_else_signed_is_not_trusted(on_sqlite: Deployment) -> None:
@@ -440,21 +516,20 @@ def test_nothing_is_entered_after_an_entry_that_was_altered(here: Deployment, ch
         assert connection.execute(sa.select(sa.func.count()).select_from(ledger)).scalar_one() == 3
 
 
-def test_a_key_that_somebody_made_unreadable_does_not_stop_the_others(here: Deployment) -> None:
+def test_a_key_that_somebody_made_unreadable_stops_no_entry_and_is_named(here: Deployment) -> None:
     fill(here)
 
     without_guards(here, """UPDATE cw_ledger SET body = '[]' WHERE "index" = 0""")
 
-    assert [key.id for key in public_keys(replace(here, log_keys=()))] == [NEW.public.id]
-    assert named(check_own(here)) == ("body", 0)
+    after = replace(here, log_keys=(NEW, OLD))
+    enter(after)
+    assert named(check_own(after)) == ("body", 0)
 
 
 def test_a_key_entry_that_holds_no_key_is_named(on_sqlite: Deployment) -> None:
     enter(on_sqlite, "key", algorithm="RSA")
 
     assert named(check_own(on_sqlite)) == ("body", 1)
-    assert [one.id for one in public_keys(on_sqlite)] == [OLD.public.id]
-    assert isinstance(public_keys(on_sqlite)[0], PublicKey)
 
 
 def test_a_long_log_is_read_a_few_entries_at_a_time(on_sqlite: Deployment) -> None:

@@ -1,6 +1,7 @@
 """/log.jsonl and /log-key.pem: the same for everybody, and true."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from flask import Flask, session
@@ -8,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from consent_widget.core.ledger_check import check_lines
-from consent_widget.core.ledger_key import read_pem
+from consent_widget.core.ledger_key import LogKey, read_pem
 from consent_widget.services.ledger import append
 from tests.conftest import MakeApp
 from tests.factories import KEY, NOW, Clock, decide, deployment
@@ -71,6 +72,37 @@ def test_retained_keys_are_published_after_the_current_one(make_app: MakeApp) ->
 
     assert [key.id for key in found] == [key.public.id for key in deployment(app).log_keys]
     assert len(found) == 2
+
+
+def test_a_key_that_stands_in_the_database_alone_is_not_published(make_app: MakeApp) -> None:
+    """Who may write there could replace the ledger by one under a key of their own."""
+    app = make_app()
+    forged = replace(deployment(app), log_keys=(LogKey.derived("somebody else"),))
+    with forged.database.writing() as connection:
+        append(forged, connection, kind="version", body={"number": 7}, now=NOW)
+    client = app.test_client()
+
+    keys = read_pem(client.get(PEM).data)
+    report = check_lines(client.get(LOG).data.splitlines(keepends=True), keys)
+
+    assert [key.id for key in keys] == [deployment(app).log_keys[0].public.id]
+    assert report.problem is not None
+    assert report.problem.code == "key"
+
+
+def test_a_worker_that_starts_with_a_new_key_lets_it_sign_the_log(make_app: MakeApp) -> None:
+    first = make_app()
+    enter(first, "version", number=7)
+    url = first.config["CONSENT_WIDGET_DATABASE_URL"]
+    second = make_app(
+        database_url=url, config={"SECRET_KEY": f"{KEY}, the new one", "SECRET_KEY_FALLBACKS": [KEY]}
+    )
+
+    log = second.test_client().get(LOG).data.splitlines(keepends=True)
+
+    assert json.loads(log[-1])["head"]["key"] == deployment(second).log_keys[0].public.id
+    for app in (first, second):
+        assert check_lines(log, [deployment(app).log_keys[0].public]).problem is None
 
 
 @pytest.mark.parametrize("path", [LOG, PEM])
@@ -142,13 +174,12 @@ def test_other_methods_are_refused(client: FlaskClient, path: str) -> None:
     assert response.headers["Allow"] == "GET, HEAD"
 
 
-@pytest.mark.parametrize("path", [LOG, PEM])
 def test_a_database_that_is_down_is_a_503_that_nobody_keeps(
-    app: Flask, client: FlaskClient, store_down: BreakStore, path: str
+    app: Flask, client: FlaskClient, store_down: BreakStore
 ) -> None:
-    client.get(path)
+    client.get(LOG)
     with store_down(app):
-        response = client.get(path, headers={"Accept": "application/json"})
+        response = client.get(LOG, headers={"Accept": "application/json"})
 
     assert response.status_code == 503
     assert response.headers["Cache-Control"] == "no-store"
