@@ -130,6 +130,9 @@ def _say(code: str, t: Words) -> str:
         ),
         "kinds": t("Are the kinds of data listed to the end, without “and other information”?"),
         "controller": t("Does it name the controller with address and contact?"),
+        "requests": t(
+            "Does it say on what lawful requests data is handed over, those of courts and prosecutors included?"
+        ),
         "withdrawal": t("Does it say how to withdraw consent and how to object?"),
         "complaint": t("Does it say where to complain, with us and with the authority?"),
         "ground": t("Where data is processed without consent: is the ground named, such as a contract?"),
@@ -142,5 +145,9 @@ def _say(code: str, t: Words) -> str:
         ),
         "advertising": t("Can customers allow or refuse use for advertising?"),
         "processor": t("For data that customers store with us: is our role as processor stated?"),
+        "absolute": t(
+            "Does every absolute sentence, such as “we collect no data in any form”, agree with the rest of the text?"
+        ),
+        "languages": t("Does it say that there are two languages, and which text governs?"),
     }
     return known[code]

@@ -74,6 +74,7 @@ _QUESTIONS: tuple[tuple[str, tuple[Article, ...]], ...] = (
     ("cookies", (_law(9, 2), _decree(4), _decree(6))),
     ("kinds", (_law(9, 2), _law(3, 2))),
     ("controller", (_law(9, 2),)),
+    ("requests", (_law(17, 1, "đ"),)),
     ("withdrawal", (_law(10), _law(4, 1))),
     ("complaint", (_law(4, 1), _law(19, 2))),
     ("ground", (_law(19),)),
@@ -82,6 +83,9 @@ _QUESTIONS: tuple[tuple[str, tuple[Article, ...]], ...] = (
     ("changes", (_law(3, 2), _law(9))),
     ("advertising", (Article(law=CONSUMERS, article=18, clause=4),)),
     ("processor", (_law(2),)),
+    # No article: a text that contradicts itself, or two of which none governs, misleads whatever the law says.
+    ("absolute", ()),
+    ("languages", ()),
 )
 
 

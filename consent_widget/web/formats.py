@@ -152,7 +152,7 @@ def _facts(here: Visit, version: Version) -> dict[str, Any]:
     return {
         "number": version.number,
         "state": here.schedule.standing(version, here.now).value,
-        "change_class": version.change_class.value,
+        "class": version.change_class.value,
         "ask_again": sorted(version.ask_again),
         "announced_at": iso(version.announced_at),
         "effective_at": iso(version.effective_at),

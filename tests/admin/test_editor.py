@@ -554,6 +554,8 @@ def test_the_checklist_finds_sections_by_their_tags(newsroom: Newsroom) -> None:
     assert len(re.findall(r'data-finding="absent"', page)) == 5
     assert "Law 91/2025/QH15, Art. 9(4)(d)" in page
     assert "#thong-tin-khach-hang" in page
+    assert "Law 91/2025/QH15, Art. 17(1)(đ)" in page
+    assert "which text governs?</span></li>" in page
 
 
 def test_the_checklist_of_a_refused_form_is_that_of_the_text_typed(newsroom: Newsroom) -> None:

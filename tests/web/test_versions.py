@@ -475,7 +475,7 @@ def test_the_list_tells_class_dates_and_hashes(past_and_future: Flask) -> None:
         (1, "superseded"),
     ]
     coming = found[0]
-    assert coming["change_class"] == "important"
+    assert coming["class"] == "important"
     assert coming["effective_at"] == "2026-12-31T02:00:00+00:00"
     assert coming["reason"] == "The authority asked for it"
     assert found[1]["withdrawn_at"] == "2026-11-30T02:00:00+00:00"
