@@ -82,7 +82,7 @@ def _shown(act: Act, names: Mapping[str, Staff], t: Words) -> dict[str, object]:
         "what": say_action(str(body.get("action", "")), t),
         "version": body.get("version"),
         "number": body.get("number"),
-        "details": str(body.get("comment") or body.get("reason") or _account(body, t)),
+        "details": str(body.get("comment") or body.get("reason") or _account(body, names, t)),
     }
 
 
@@ -92,7 +92,7 @@ def _who(body: Mapping[str, Any], names: Mapping[str, Staff], t: Words) -> str:
     return f"{who}, {t('at the command line')}" if body.get("via") == COMMAND_LINE else who
 
 
-def _account(body: Mapping[str, Any], t: Words) -> str:
+def _account(body: Mapping[str, Any], names: Mapping[str, Staff], t: Words) -> str:
     """Whose account it was about; empty where it was about none."""
     account = body.get("account")
-    return name_of(str(account), known_staff(), t) if account is not None else ""
+    return name_of(str(account), names, t) if account is not None else ""

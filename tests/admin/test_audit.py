@@ -4,12 +4,16 @@ import csv
 import io
 import json
 import re
+from collections.abc import Iterable
 
 import pytest
 import sqlalchemy as sa
 
+from consent_widget import Staff
 from consent_widget.admin.export import safe_cell
-from tests.admin.newsroom import ADMIN, Newsroom, post
+from consent_widget.services.staff import add_staff
+from tests.admin.conftest import MakeNewsroom
+from tests.admin.newsroom import ADMIN, STAFF, Newsroom, post
 
 
 def acts(newsroom: Newsroom, reason: str = "Vì thế") -> None:
@@ -136,6 +140,35 @@ def test_an_altered_ledger_takes_no_act_and_is_exported_all_the_same(newsroom: N
     assert "The audit log was altered" in refused.text
     assert newsroom.load(draft.id) == draft
     assert [row["action"] for row in json.loads(exported.get_data())] == ["submit", "create"]
+
+
+def test_the_directory_is_asked_once_a_page(make_newsroom: MakeNewsroom) -> None:
+    """Hosts look it up in a service of theirs; each account that a line is about is in the one answer."""
+    asked: list[int] = []
+
+    def directory() -> Iterable[Staff]:
+        asked.append(1)
+        return STAFF.values()
+
+    newsroom = make_newsroom(staff_directory=directory)
+    now = newsroom.clock()
+    for one in "abc":
+        add_staff(
+            newsroom.deployment,
+            email=f"{one}@demo.example",
+            name=one,
+            roles={"author"},
+            password="a-quiet-lake-behind-seven-hills",
+            one_time=False,
+            now=now,
+        )
+    browser = newsroom.browser("hoa")
+    asked.clear()
+
+    page = browser.get(f"{ADMIN}/audit?lang=en").text
+
+    assert page.count("Added an account") == 3
+    assert len(asked) == 1
 
 
 def test_a_format_that_is_none(newsroom: Newsroom) -> None:
