@@ -6,6 +6,7 @@ import segno
 from flask import Response, request
 from markupsafe import Markup
 
+from ..admin.page import AUDIT
 from ..core.account import UNFINISHED, Step
 from ..core.errors import InputError
 from ..core.second_factor import SECRET_BYTES, app_address, readable
@@ -93,6 +94,8 @@ def _page(
     status: int = 200,
 ) -> Response:
     values: dict[str, object] = {"account": account, "done": done, "form": request.form.get("form", "")}
+    # It stands in the layout of the staff's pages, with what admin.page gives to them.
+    values |= {"staff": account, "may_audit": bool(account.roles & AUDIT), "admin": admin_path().rstrip("/")}
     if account.second_factor is None:
         secret = secret or secrets.token_bytes(SECRET_BYTES)
         issuer = visit().host.deployment.settings.controller.name

@@ -66,7 +66,7 @@ def show(template: str, *, problem: str | None = None, status: int = 200, **valu
                 "next": next_path(),
                 "admin": admin_path(),
                 "path": here.mount + request.path,
-                "languages": _languages(here.mount + request.path),
+                "languages": _languages(here.mount + request.path, language),
                 "problem": _problem(WORDS[language], problem) if problem else None,
                 "problem_field": _FIELDS.get(problem or ""),
                 "mails": can_mail(),
@@ -83,10 +83,15 @@ def show(template: str, *, problem: str | None = None, status: int = 200, **valu
 _NAMES = {"vi": "Tiếng Việt", "en": "English"}
 
 
-def _languages(path: str) -> list[dict[str, str]]:
+def _languages(path: str, current: str) -> list[dict[str, Any]]:
     """This page in each language, on its way to the same place."""
     return [
-        {"lang": lang, "name": name, "href": f"{path}?{urlencode({'lang': lang, 'next': next_path()})}"}
+        {
+            "lang": lang,
+            "name": name,
+            "current": lang == current,
+            "href": f"{path}?{urlencode({'lang': lang, 'next': next_path()})}",
+        }
         for lang, name in _NAMES.items()
     ]
 

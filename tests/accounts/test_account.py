@@ -228,6 +228,23 @@ def test_nobody_signed_out_changes_anything(office: Office, path: str) -> None:
     assert sign_in(office.browser()).status_code == 303
 
 
+@pytest.mark.parametrize("roles, sees_log", [({"author"}, False), ({"approver"}, True), ({"auditor"}, True)])
+def test_the_account_stands_among_the_staffs_pages(office: Office, roles: set[str], sees_log: bool) -> None:
+    office.hire(email="an@htek.example", roles=roles)
+    browser = office.browser()
+    sign_in(browser, email="an@htek.example")
+
+    page = read_page(browser.get(f"{ACCOUNT}?lang=en"))
+
+    assert page.one("h1").text == "Your account"
+    assert [one.text for one in page.one("nav", aria_label="Staff pages").all("a")][:1] == ["Versions"]
+    hrefs = [one["href"] for one in page.all("a")]
+    assert ("/privacy/admin/audit" in hrefs) == sees_log
+    assert "?lang=vi" in hrefs
+    assert "/privacy/admin/" in [one["href"] for one in page.all("a") if one.text == "Back to the versions"]
+    assert len(page.all("form", action="/privacy/admin/sign-out")) == 1
+
+
 def test_the_menu_of_the_staffs_pages_shows_who_is_signed_in(office: Office) -> None:
     @office.app.get("/page")
     def page() -> str:
