@@ -32,7 +32,7 @@ from .sayings import (
     say_state,
     say_why_not,
 )
-from .warnings import show_checklist, show_hidden, show_remarks
+from .warnings import say_overtaken, show_checklist, show_hidden, show_remarks
 
 #: In which states a text may still be changed.
 _DECISIONS = {one.value for one in (Event.APPROVE, Event.ANNOUNCE, Event.RETURN, Event.WITHDRAW)}
@@ -113,9 +113,8 @@ def _stored(draft: Draft, staff: Staff, gate: Gate, now: datetime, t: Words) -> 
         "reasons": [say_reason(code, gate.earliest, t) for code in gate.reasons],
         "earliest": show_moment(gate.earliest, t),
         "needs_date": gate.earliest > now,
-        "remarks": show_remarks(draft, gate.before, schedule.in_force(now), now, t)
-        if draft.state in _OPEN
-        else [],
+        "remarks": show_remarks(draft, gate.before, now, t) if draft.state in _OPEN else [],
+        "overtaken": say_overtaken(draft, schedule.in_force(now), t) if draft.state in _OPEN else "",
         "preview_links": {one: preview_link(draft, one) for one in LANGUAGES},
         "shared_link": whole_address(preview_link(draft, t.language)),
         "editor_name": name_of(draft.edited_by, names, t),

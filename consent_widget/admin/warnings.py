@@ -51,19 +51,20 @@ def show_checklist(sent: Typed, before: Mapping[str, str], t: Words) -> list[Sho
     return shown
 
 
-def show_remarks(
-    draft: Draft, before: Mapping[str, str], in_force: Version | None, now: datetime, t: Words
-) -> list[str]:
-    """What to look at before a button is pressed; ``before`` holds the texts ``in_force`` by language."""
+def say_overtaken(draft: Draft, in_force: Version | None, t: Words) -> str:
+    """That announcing ``draft`` may take back what the version ``in_force`` brought; empty where it was known."""
+    if in_force is None or draft.edited_at >= in_force.effective_at:
+        return ""
+    return t(
+        "Version %(number)s has come into force since this text was last edited: look at the changes below. "
+        "What it brought may be missing here.",
+        number=in_force.number,
+    )
+
+
+def show_remarks(draft: Draft, before: Mapping[str, str], now: datetime, t: Words) -> list[str]:
+    """What to look at before a button is pressed; ``before`` holds the texts in force by language."""
     said = []
-    if in_force is not None and draft.edited_at < in_force.effective_at:
-        said.append(
-            t(
-                "Version %(number)s has come into force since this text was last edited: look at the changes below. "
-                "What it brought may be missing here.",
-                number=in_force.number,
-            )
-        )
     if before and all(draft.texts.get(language) == text for language, text in before.items()):
         said.append(t("As saved, both texts are word for word those of the version in force."))
     if draft.effective_at is not None and draft.effective_at > now + _FAR:
