@@ -194,7 +194,9 @@ def test_other_fields_of_staff(case: Case, field: str, staffed: Target, clock: C
     """Titles, summaries, comments and reasons are plain text, with quotes, brackets and braces as they are."""
     for number, payload in enumerate(case.payloads, start=2):
         named = {f"{field}_{one}": payload for one in LANGUAGES} if field in ("title", "summary") else {}
-        version_id = newsroom.draft(staffed, text=f"Version {number}", **named)
+        # A reason is kept only where one is needed: the change of a tagged section is none of an editor's.
+        tagged = "## Rights {#rights .rights}\n\n" if field == "reason" else ""
+        version_id = newsroom.draft(staffed, text=f"{tagged}Version {number}", **named)
         step(staffed, "author", "submit", version_id)
         if field == "comment":
             step(staffed, "approver", "return", version_id, reason=payload)
