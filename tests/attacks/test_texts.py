@@ -184,7 +184,7 @@ def _in_time(ask_for: Callable[[], Any]) -> Any:
     # Of our own work: a busy machine may take longer.
     begun = time.thread_time()
     answer = ask_for()
-    assert time.thread_time() - begun < 2
+    assert time.thread_time() - begun < 20
     return answer
 
 

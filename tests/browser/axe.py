@@ -15,6 +15,7 @@ _OPTIONS: dict[str, Any] = {
 
 def findings(page: Page) -> list[str]:
     """What axe finds in the page as it is now, in light and in dark colours."""
+    page.wait_for_load_state()  # a style that is still on its way would make everything small
     found = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
