@@ -78,6 +78,7 @@ def answer_editor(
         "new": show_questions(sent, t),
         "categories": show_categories(sent, t),
         "overtaken": "",
+        "remarks": [],
         "zone": deployment.settings.timezone.key,
         "zone_label": zone_label(deployment.settings.timezone, around=now, language=t.language),
         "errors": show_errors(refusal, draft, t, gate),
