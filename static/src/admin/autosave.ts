@@ -95,9 +95,14 @@ export const startAutosave = (form: HTMLFormElement, status: HTMLElement | null)
       history.replaceState(history.state, "", answer.url);
     }
     const lang = form.closest<HTMLElement>("[lang]")?.lang;
-    // As the page's other times: in the deployment's zone, wherever the browser is.
+    // As the page's other times: in the deployment's zone, wherever the browser is, and by 24 hours.
     const timeZone = status?.dataset.zone;
-    const time = new Date(answer.saved_at).toLocaleTimeString(lang, { hour: "2-digit", minute: "2-digit", timeZone });
+    const time = new Date(answer.saved_at).toLocaleTimeString(lang, {
+      hour: "2-digit",
+      minute: "2-digit",
+      hourCycle: "h23",
+      timeZone,
+    });
     say("saved", status?.getAttribute("data-saved")?.replace("{time}", time));
     for (const place of document.querySelectorAll<HTMLElement>("[data-stale]")) place.hidden = !answer.stale;
   };
