@@ -156,7 +156,7 @@ def test_link_to_a_script_is_no_link(case: Case) -> None:
 @attack("XS-026")
 @pytest.mark.parametrize("text", DEEP.values(), ids=DEEP.keys())
 def test_deep_nesting(case: Case, text: str, staffed: Target) -> None:
-    """Each page is answered within two seconds, or the text is refused."""
+    """No text takes a page long: the case asks for two seconds, or that it is refused."""
     author = signed_in(staffed, "author")
     fields = written(text)
 
@@ -181,10 +181,11 @@ def test_deep_nesting(case: Case, text: str, staffed: Target) -> None:
 
 
 def _in_time(ask_for: Callable[[], Any]) -> Any:
-    # Of our own work: a busy machine may take longer.
+    # Of our own work. The slowest took 1.6 s alone and 2.1 s beside other tests, which share the cores' caches: twice
+    # what the case asks for leaves room for that, and none for time that grows with the square of the length.
     begun = time.thread_time()
     answer = ask_for()
-    assert time.thread_time() - begun < 20
+    assert time.thread_time() - begun < 4
     return answer
 
 
