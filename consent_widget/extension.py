@@ -24,6 +24,8 @@ from .config import PREFIX, Settings, check_option_names, own_cookies, read_regi
 from .core.category import Category
 from .core.errors import ConsentWidgetError, LedgerError, SettingError, StoreUnavailable
 from .core.ledger_key import LogKey
+from .core.links import Links
+from .core.pseudonym import Pseudonyms
 from .core.signing import ChoiceSigner, check_keys, fingerprint
 from .core.staff import Staff
 from .core.stamp import Stamps
@@ -195,10 +197,13 @@ class ConsentWidget:
             signer=ChoiceSigner(keys),
             log_keys=tuple(LogKey.derived(key) for key in keys),
             stamps=Stamps(keys),
+            links=Links(keys),
+            pseudonyms=Pseudonyms(keys),
             fingerprints=tuple(fingerprint(key) for key in keys),
             schedule=ScheduleCache(database, seconds=settings.schedule_seconds, failed=_report),
             clock=self._clock,
             new_id=lambda: secrets.token_urlsafe(12),
+            wake=lambda: None,
         )
 
 

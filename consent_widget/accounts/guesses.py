@@ -15,7 +15,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from ..core.account_keys import AccountKeys
 from ..core.errors import StoreUnavailable
-from ..storage import account as storage
+from ..storage import count as storage
 from ..storage.database import Database
 
 #: Wrong passwords or codes for one account; for each known device or network a count of its own.
@@ -44,15 +44,15 @@ class DatabaseStorage(Storage):
         now = self._clock()
         ends_at = now + timedelta(seconds=expiry)
         with self._database.writing() as connection:
-            return storage.count_guesses(connection, self._mark(key), amount, now=now, ends_at=ends_at)
+            return storage.add_count(connection, self._mark(key), amount, now=now, ends_at=ends_at)
 
     def get(self, key: str) -> int:
         with self._database.reading() as connection:
-            return storage.guess_window(connection, self._mark(key), now=self._clock())[0]
+            return storage.window(connection, self._mark(key), now=self._clock())[0]
 
     def get_expiry(self, key: str) -> float:
         with self._database.reading() as connection:
-            return storage.guess_window(connection, self._mark(key), now=self._clock())[1].timestamp()
+            return storage.window(connection, self._mark(key), now=self._clock())[1].timestamp()
 
     def check(self) -> bool:
         try:
@@ -63,11 +63,11 @@ class DatabaseStorage(Storage):
 
     def reset(self) -> int | None:
         with self._database.writing() as connection:
-            return storage.forget_guesses(connection)
+            return storage.forget_counts(connection)
 
     def clear(self, key: str) -> None:
         with self._database.writing() as connection:
-            storage.forget_guesses(connection, self._mark(key))
+            storage.forget_counts(connection, self._mark(key))
 
 
 Bucket = tuple[RateLimitItem, tuple[str, ...]]

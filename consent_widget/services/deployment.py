@@ -7,6 +7,8 @@ from datetime import datetime
 from ..config import Settings
 from ..core.category import Register
 from ..core.ledger_key import LogKey
+from ..core.links import Links
+from ..core.pseudonym import Pseudonyms
 from ..core.signing import ChoiceSigner
 from ..core.stamp import Stamps
 from ..storage.database import Database
@@ -18,7 +20,9 @@ class Deployment:
     """One app's settings, register, keys and database; ``clock`` gives aware times.
 
     ``log_keys`` sign the ledger: the one of SECRET_KEY, then those of its fallbacks.
-    ``stamps`` signs forms and links.
+    ``stamps`` signs forms and links, ``links`` the links of mails, which never expire;
+    ``pseudonyms`` hashes addresses. ``wake`` tells a worker that there is something to
+    send; it never fails and never waits: what it may lose is found by the next sweep.
     """
 
     settings: Settings
@@ -27,7 +31,10 @@ class Deployment:
     signer: ChoiceSigner
     log_keys: tuple[LogKey, ...]
     stamps: Stamps
+    links: Links
+    pseudonyms: Pseudonyms
     fingerprints: tuple[str, ...]
     schedule: ScheduleCache
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
+    wake: Callable[[], None]

@@ -1,4 +1,4 @@
-"""Staff accounts, their sessions, the devices they are known on, and guesses counted."""
+"""Staff accounts, their sessions and the devices they are known on."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,15 +17,13 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    case,
     delete,
     insert,
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
-from .database import UtcDateTime, metadata
+from .database import UtcDateTime, insert_or, metadata
 
 accounts = Table(
     "cw_staff_account",
@@ -63,15 +61,6 @@ known = Table(
     Column("account_id", Integer, ForeignKey("cw_staff_account.id"), primary_key=True),
     Column("mark", String(64), primary_key=True),
     Column("seen_at", UtcDateTime, nullable=False),
-)
-
-#: How many guesses were made within a window of time; ``mark`` says whose, without saying it.
-guesses = Table(
-    "cw_staff_guess",
-    metadata,
-    Column("mark", String(64), primary_key=True),
-    Column("count", Integer, nullable=False),
-    Column("ends_at", UtcDateTime, nullable=False),
 )
 
 
@@ -190,46 +179,9 @@ def remember_known(
     connection.execute(delete(known).where(known.c.account_id == account_id, known.c.seen_at <= since))
     for mark in marks:
         row = {"account_id": account_id, "mark": mark, "seen_at": now}
-        put = _insert(connection, known).values(row)
+        put = insert_or(connection, known).values(row)
         connection.execute(put.on_conflict_do_update(index_elements=["account_id", "mark"], set_=row))
 
 
 def forget_known(connection: Connection, account_id: int) -> None:
     connection.execute(delete(known).where(known.c.account_id == account_id))
-
-
-def count_guesses(connection: Connection, mark: str, amount: int, *, now: datetime, ends_at: datetime) -> int:
-    """Add ``amount`` to the window of ``mark``, a new one where the last has ended; the count then."""
-    goes_on = guesses.c.ends_at > now
-    first = max(amount, 0)
-    put = _insert(connection, guesses).values(mark=mark, count=first, ends_at=ends_at)
-    put = put.on_conflict_do_update(
-        index_elements=["mark"],
-        set_={
-            "count": case((goes_on, guesses.c.count + amount), else_=first),
-            "ends_at": case((goes_on, guesses.c.ends_at), else_=ends_at),
-        },
-    )
-    count = int(connection.execute(put.returning(guesses.c.count)).scalar_one())
-    if count == first:
-        connection.execute(delete(guesses).where(guesses.c.ends_at <= now))
-    return count
-
-
-def guess_window(connection: Connection, mark: str, *, now: datetime) -> tuple[int, datetime]:
-    """How many guesses the window of ``mark`` holds, and when it ends."""
-    row = connection.execute(
-        select(guesses.c.count, guesses.c.ends_at).where(guesses.c.mark == mark, guesses.c.ends_at > now)
-    ).first()
-    return (0, now) if row is None else (int(row[0]), row[1])
-
-
-def forget_guesses(connection: Connection, mark: str | None = None) -> int:
-    """Forget the window of ``mark``, or all of them; how many there were."""
-    where = [] if mark is None else [guesses.c.mark == mark]
-    return connection.execute(delete(guesses).where(*where)).rowcount
-
-
-def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that may go on with ON CONFLICT: two requests at once must not fail."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)

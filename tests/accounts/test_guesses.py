@@ -69,7 +69,7 @@ def test_many_at_once_get_no_guess_too_many(storage: DatabaseStorage) -> None:
 def test_a_storage_that_is_down_says_so(storage: DatabaseStorage, database: Database) -> None:
     assert storage.check()
     with database.writing() as connection:
-        connection.exec_driver_sql("DROP TABLE cw_staff_guess")
+        connection.exec_driver_sql("DROP TABLE cw_count")
 
     assert not storage.check()
 

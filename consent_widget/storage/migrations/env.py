@@ -2,7 +2,17 @@
 
 from alembic import context
 
-from consent_widget.storage import account, consent, keys, ledger, notice  # noqa: F401  # they register their tables
+from consent_widget.storage import (  # noqa: F401  # their tables are in the metadata then
+    account,
+    campaign,
+    consent,
+    count,
+    delivery,
+    keys,
+    ledger,
+    notice,
+    subscription,
+)
 from consent_widget.storage.database import metadata
 from consent_widget.storage.schema import VERSION_TABLE
 

@@ -1,0 +1,1 @@
+"""Sends: one message over one connection; knows no database and no templates."""
