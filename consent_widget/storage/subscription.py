@@ -1,10 +1,18 @@
 """Subscriptions, the links that confirm them, and addresses to which nothing goes any more."""
 
 from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, String, Table
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
 
 from .database import UtcDateTime, metadata
 
 Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _ascii(length: int) -> TypeEngine[str]:
+    """ASCII in the order of its bytes on every database: staff look for how it begins, by an index."""
+    return String(length).with_variant(postgresql.VARCHAR(length, collation="C"), "postgresql")
+
 
 #: ``identity`` is the address in lower case: one row for a mailbox. Erased, a row keeps neither.
 subscriptions = Table(
@@ -12,9 +20,9 @@ subscriptions = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("address", String(254)),
-    Column("identity", String(254), unique=True),
+    Column("identity", _ascii(254), unique=True),
     Column("address_hash", String(64), nullable=False),
-    Column("domain", String(255), nullable=False),
+    Column("domain", _ascii(255), nullable=False),
     Column("language", String(8), nullable=False),
     Column("state", String(16), nullable=False),
     Column("salt", String(32), nullable=False),
@@ -28,6 +36,7 @@ subscriptions = Table(
     Column("bounced_at", UtcDateTime),
     Column("erased_at", UtcDateTime),
     Index("ix_cw_subscription_address_hash", "address_hash"),
+    Index("ix_cw_subscription_domain", "domain", "id"),
     Index("ix_cw_subscription_state", "state", "id"),
 )
 

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0005"
 down_revision = "0004"
@@ -10,6 +11,8 @@ depends_on = None
 
 _TIME = sa.DateTime(timezone=True)
 _ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+_IDENTITY = sa.String(254).with_variant(postgresql.VARCHAR(254, collation="C"), "postgresql")
+_DOMAIN = sa.String(255).with_variant(postgresql.VARCHAR(255, collation="C"), "postgresql")
 
 
 def upgrade() -> None:
@@ -32,9 +35,9 @@ def _subscriptions() -> None:
         "cw_subscription",
         sa.Column("id", _ID, nullable=False),
         sa.Column("address", sa.String(254)),
-        sa.Column("identity", sa.String(254)),
+        sa.Column("identity", _IDENTITY),
         sa.Column("address_hash", sa.String(64), nullable=False),
-        sa.Column("domain", sa.String(255), nullable=False),
+        sa.Column("domain", _DOMAIN, nullable=False),
         sa.Column("language", sa.String(8), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("salt", sa.String(32), nullable=False),
@@ -51,6 +54,7 @@ def _subscriptions() -> None:
         sa.UniqueConstraint("identity", name="uq_cw_subscription_identity"),
     )
     op.create_index("ix_cw_subscription_address_hash", "cw_subscription", ["address_hash"])
+    op.create_index("ix_cw_subscription_domain", "cw_subscription", ["domain", "id"])
     op.create_index("ix_cw_subscription_state", "cw_subscription", ["state", "id"])
     op.create_table(
         "cw_subscription_link",
