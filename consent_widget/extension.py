@@ -204,6 +204,7 @@ class ConsentWidget:
             clock=self._clock,
             new_id=lambda: secrets.token_urlsafe(12),
             wake=lambda: None,
+            alarm=lambda code, details: logger.error("Staff are wanted: %s %s", code, dict(details)),
         )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core.draft import NEW
 from ..core.notice import ChangeClass
-from ..services.draft import lead_of
+from ..services.draft import lead_for
 from .desk import Words, desk
 from .forms import Typed
 from .page import show_moment
@@ -24,7 +24,7 @@ class Choice:
 
 
 def show_classes(sent: Typed, now: datetime, t: Words) -> list[dict[str, Any]]:
-    lead = lead_of(desk().deployment)
+    lead = lead_for(desk().deployment)
     return [
         {
             "value": one.value,

@@ -14,8 +14,10 @@
     ├── Forbidden                 this person may not do that (`.code`)
     ├── Conflict                  things have moved on since the caller looked (`.code`)
     ├── UnknownVersion            there is no version with this id or number
+    ├── UnknownCampaign          there is no campaign with this id
     ├── LedgerError               the ledger was altered, or its key was dropped, and takes no entry
     └── StoreUnavailable          the database did not take the record; try again
+        └── JournalUnavailable    nor the journal of erasures: the host mends CONSENT_WIDGET_ERASURE_FILE
 
 Messages say what happened with the values, then what to do. They carry no
 secret and no personal data.
@@ -110,6 +112,10 @@ class UnknownVersion(ConsentWidgetError, LookupError):
     """There is no version with this id or number."""
 
 
+class UnknownCampaign(ConsentWidgetError, LookupError):
+    """There is no campaign with this id."""
+
+
 class LedgerError(ConsentWidgetError):
     """The ledger was altered or is not signed by us: nothing is entered, and what is being done is not done either."""
 
@@ -118,3 +124,7 @@ class LedgerError(ConsentWidgetError):
 
 class StoreUnavailable(ConsentWidgetError):
     """The database did not answer or did not commit: nothing was saved."""
+
+
+class JournalUnavailable(StoreUnavailable):
+    """ERASURE_FILE did not take a line: what it would have told was not done."""

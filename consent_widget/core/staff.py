@@ -8,6 +8,9 @@ ROLES = frozenset({"author", "approver", "officer", "auditor"})
 #: Who has a shell on the host; the ledger knows no more of them than that.
 COMMAND_LINE = "command line"
 
+#: Stands in the ledger for what the software did by itself.
+SYSTEM = "system"
+
 
 @dataclass(frozen=True)
 class Staff:

@@ -1,6 +1,6 @@
 """Everything a use case of one app needs, made once at start-up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,6 +23,8 @@ class Deployment:
     ``stamps`` signs forms and links, ``links`` the links of mails, which never expire;
     ``pseudonyms`` hashes addresses. ``wake`` tells a worker that there is something to
     send; it never fails and never waits: what it may lose is found by the next sweep.
+    ``alarm`` tells staff by mail, where there is a way to, that something wants them: a
+    code (``campaign_paused``, ``not_told_in_time``) and its details; it never fails.
     """
 
     settings: Settings
@@ -38,3 +40,4 @@ class Deployment:
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     wake: Callable[[], None]
+    alarm: Callable[[str, Mapping[str, object]], None]

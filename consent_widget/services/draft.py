@@ -15,6 +15,7 @@ from ..core.staff import Staff
 from ..core.workflow import Event, State, advance, check_role
 from ..storage import draft as storage
 from ..storage.notice import load_schedule, load_text
+from .audience import lead_of, start_campaign, withdraw_campaign
 from .deployment import Deployment
 from .ledger import append
 
@@ -63,7 +64,7 @@ def ask_gate(deployment: Deployment, draft: Draft, *, now: datetime) -> Gate:
     """
     with deployment.database.reading() as connection:
         before, pending = _in_force(connection, now)
-    lead = lead_of(deployment)
+        lead = lead_of(deployment, connection)
     return Gate(
         earliest=lead.earliest(draft.change_class, now),
         reasons=reasons_needed(draft, before=before, lead=lead, now=now),
@@ -72,9 +73,14 @@ def ask_gate(deployment: Deployment, draft: Draft, *, now: datetime) -> Gate:
     )
 
 
-def lead_of(deployment: Deployment) -> Lead:
-    """The lead times of this deployment."""
-    return Lead(days=deployment.settings.lead_days)
+def lead_for(deployment: Deployment) -> Lead:
+    """The lead times of this deployment; they count what mails to today's subscribers take.
+
+    Raises:
+        StoreUnavailable: the database did not answer.
+    """
+    with deployment.database.reading() as connection:
+        return lead_of(deployment, connection)
 
 
 def create_draft(deployment: Deployment, fields: DraftFields, *, staff: Staff, now: datetime) -> Draft:
@@ -269,7 +275,7 @@ def announce_draft(
         in_force, pending = _in_force(connection, now)
         if pending is not None:
             raise Conflict("one_pending", f"Version {pending} is announced and not yet in force.")
-        lead = lead_of(deployment)
+        lead = lead_of(deployment, connection)
         check_gate(draft, before=in_force, lead=lead, now=now, reason=words)
         overrides = reasons_needed(draft, before=in_force, lead=lead, now=now)
         draft = replace(
@@ -286,8 +292,11 @@ def announce_draft(
         # A date left open was approved as "when it is announced", which is now known.
         saved = _write(connection, replace(draft, approved_hash=draft.edition_hash), before)
         publish(deployment, connection, saved, now=now)
+        told = start_campaign(deployment, connection, saved, now=now)
         _note(deployment, connection, "announce", saved, staff=staff, now=now, reason=saved.reason, via=via)
     deployment.schedule.forget()
+    if told is not None:
+        deployment.wake()
     return saved
 
 
@@ -318,8 +327,11 @@ def withdraw_version(
         saved = _write(connection, draft, before)
         body = {"event": "withdrawn", "number": saved.number, "reason": words}
         append(deployment, connection, kind="version", body=body, now=now)
+        correction = withdraw_campaign(deployment, connection, saved.id, now=now)
         _note(deployment, connection, "withdraw", saved, staff=staff, now=now, reason=words)
     deployment.schedule.forget()
+    if correction is not None:
+        deployment.wake()
     return saved
 
 

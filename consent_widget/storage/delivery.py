@@ -1,7 +1,26 @@
 """Deliveries: one row for each mail to one subscription; the truth of what was sent."""
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, text
+from datetime import datetime
+from typing import Any
 
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+
+from ..core.delivery import SETTLED, Counts, Delivery, Event, Kind, State, advance, sources
 from .database import UtcDateTime, metadata
 from .subscription import Id
 
@@ -67,3 +86,129 @@ bounces = Table(
     Column("raw", Text),
     Index("ix_cw_bounce_subscription_id", "subscription_id"),
 )
+
+
+def insert_letter(
+    connection: Connection,
+    *,
+    subscription_id: int,
+    kind: Kind,
+    language: str,
+    domain: str,
+    now: datetime,
+) -> int:
+    """A mail of no campaign, to be sent at once; the id of its row."""
+    made = connection.execute(
+        insert(deliveries).values(
+            subscription_id=subscription_id,
+            kind=kind,
+            language=language,
+            domain=domain,
+            state=State.PENDING,
+            late=False,
+            attempts=0,
+            at=now,
+            created_at=now,
+        )
+    )
+    return int(made.inserted_primary_key[0])  # type: ignore[index]
+
+
+def of_campaign(campaign_id: int | None) -> ColumnElement[bool]:
+    return (
+        deliveries.c.campaign_id.is_(None) if campaign_id is None else deliveries.c.campaign_id == campaign_id
+    )
+
+
+def target_of(event: Event) -> State:
+    """Where ``event`` leads: the same from every state that it is allowed in."""
+    (target,) = {advance(state, event) for state in sources(event)}
+    return target
+
+
+def change_rows(
+    connection: Connection,
+    event: Event,
+    *where: ColumnElement[bool],
+    now: datetime,
+    code: str | None = None,
+    attempts: int | None = None,
+) -> int:
+    """Let ``event`` happen to every row out of ``where`` that it may happen to; how many."""
+    done = connection.execute(
+        update(deliveries)
+        .where(deliveries.c.state.in_(sources(event)), *where)
+        .values(
+            state=target_of(event),
+            at=now,
+            owner=None,
+            lease_until=None,
+            **({} if code is None else {"code": code}),
+            **({} if attempts is None else {"attempts": attempts}),
+        )
+    )
+    return done.rowcount
+
+
+def count_states(connection: Connection, campaign_id: int, *, late: bool | None = None) -> Counts:
+    """How many rows of the campaign are in which state; all, or only those that joined late or did not."""
+    chosen = select(deliveries.c.state, func.count()).where(deliveries.c.campaign_id == campaign_id)
+    if late is not None:
+        chosen = chosen.where(deliveries.c.late.is_(late))
+    rows = connection.execute(chosen.group_by(deliveries.c.state))
+    return Counts(by_state={State(state): int(count) for state, count in rows})
+
+
+def count_codes(connection: Connection, campaign_id: int, *states: State) -> dict[str, int]:
+    """How many rows in ``states`` were answered by which code."""
+    rows = connection.execute(
+        select(deliveries.c.code, func.count())
+        .where(deliveries.c.campaign_id == campaign_id, deliveries.c.state.in_(states))
+        .group_by(deliveries.c.code)
+    )
+    return {code: int(count) for code, count in rows}
+
+
+def count_since(connection: Connection, campaign_id: int, *, since: datetime) -> int:
+    """How many mails of the campaign were accepted since then."""
+    chosen = select(func.count()).where(
+        deliveries.c.campaign_id == campaign_id,
+        deliveries.c.state == State.ACCEPTED,
+        deliveries.c.at >= since,
+    )
+    return int(connection.execute(chosen).scalar_one())
+
+
+def has_open(connection: Connection, campaign_id: int) -> bool:
+    """Whether a row of the campaign is not settled."""
+    chosen = select(deliveries.c.id).where(
+        deliveries.c.campaign_id == campaign_id, deliveries.c.state.not_in(SETTLED)
+    )
+    return connection.execute(chosen.limit(1)).first() is not None
+
+
+def next_due(connection: Connection, campaign_id: int | None) -> datetime | None:
+    """When the first pending row may be claimed; None where none is pending."""
+    found: datetime | None = connection.execute(
+        select(deliveries.c.at)
+        .where(of_campaign(campaign_id), deliveries.c.state == State.PENDING)
+        .order_by(deliveries.c.at)
+        .limit(1)
+    ).scalar()
+    return found
+
+
+def load_deliveries(
+    connection: Connection,
+    *where: ColumnElement[bool],
+    limit: int,
+    after: int = 0,
+) -> list[Delivery]:
+    """Rows behind the id ``after``, in its order."""
+    chosen = select(deliveries).where(deliveries.c.id > after, *where).order_by(deliveries.c.id).limit(limit)
+    return [delivery_of(dict(row)) for row in connection.execute(chosen).mappings()]
+
+
+def delivery_of(row: dict[str, Any]) -> Delivery:
+    row.pop("lease_until")
+    return Delivery(**row | {"kind": Kind(row["kind"]), "state": State(row["state"])})

@@ -1,0 +1,296 @@
+"""Campaigns as staff see and steer them: counts, progress, pause and resume, what to do about the unknown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection
+
+from ..core.campaign import Campaign, Event, PauseReason, Policy, State, advance, check_decider
+from ..core.delivery import Counts, Delivery
+from ..core.delivery import Event as Step
+from ..core.delivery import State as Row
+from ..core.errors import InputError, UnknownCampaign
+from ..core.staff import SYSTEM, Staff
+from ..storage import campaign as storage
+from ..storage import claim
+from ..storage import delivery as rows
+from .audience import reopen
+from .deployment import Deployment
+from .ledger import append
+
+#: The rate is measured over so long.
+_WINDOW = timedelta(minutes=5)
+
+_MAX_WORDS = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a campaign is. ``late`` are the rows of those who joined afterwards, within ``counts``.
+
+    candidates = (rows - late rows) + excluded, once it is prepared. ``rate`` is in mails accepted a
+    second over the last minutes, ``left`` what is left at that rate (None: nothing to tell by, or
+    nothing left), ``ends_at`` when that will be. ``refusals`` are the failed rows by code, ``waiting``
+    those to be tried again by the code of the last answer.
+    """
+
+    campaign: Campaign
+    counts: Counts
+    late: Counts
+    rate: float
+    left: timedelta | None
+    ends_at: datetime | None
+    refusals: Mapping[str, int]
+    waiting: Mapping[str, int]
+
+    @property
+    def is_in_time(self) -> bool | None:
+        """Whether the last mail leaves before the version takes effect; None where nobody can tell yet."""
+        if self.campaign.prepared_at is not None and self.counts.is_balanced:
+            return (self.campaign.finished_at or self.campaign.created_at) <= self.campaign.closes_at
+        return None if self.ends_at is None else self.ends_at <= self.campaign.closes_at
+
+
+def list_campaigns(deployment: Deployment) -> list[Campaign]:
+    """Every campaign, newest first.
+
+    Raises:
+        StoreUnavailable: the database did not answer.
+    """
+    with deployment.database.reading() as connection:
+        return storage.load_campaigns(connection)
+
+
+def load_campaign(deployment: Deployment, campaign_id: int) -> Campaign:
+    """The campaign with this id.
+
+    Raises:
+        UnknownCampaign: there is none.
+        StoreUnavailable: the database did not answer.
+    """
+    with deployment.database.reading() as connection:
+        return _found(connection, campaign_id)
+
+
+def count_rows(deployment: Deployment, campaign_id: int) -> Counts:
+    """How many rows of the campaign are in which state, at one instant.
+
+    Raises:
+        StoreUnavailable: the database did not answer.
+    """
+    with deployment.database.reading() as connection:
+        return rows.count_states(connection, campaign_id)
+
+
+def progress_of(deployment: Deployment, campaign_id: int, *, now: datetime) -> Progress:
+    """How far the campaign is, read in one transaction.
+
+    Raises:
+        UnknownCampaign: there is none.
+        StoreUnavailable: the database did not answer.
+    """
+    with deployment.database.reading() as connection:
+        campaign = _found(connection, campaign_id)
+        counts = rows.count_states(connection, campaign_id)
+        late = rows.count_states(connection, campaign_id, late=True)
+        since = max(now - _WINDOW, campaign.started_at or campaign.created_at)
+        recent = rows.count_since(connection, campaign_id, since=since)
+        refusals = rows.count_codes(connection, campaign_id, Row.FAILED)
+        waiting = rows.count_codes(connection, campaign_id, Row.PENDING)
+    rate = recent / max(1.0, (now - since).total_seconds())
+    open_rows = counts.open
+    running = campaign.state is State.RUNNING and campaign.prepared_at is not None
+    left = timedelta(seconds=open_rows / rate) if running and open_rows and rate else None
+    return Progress(
+        campaign=campaign,
+        counts=counts,
+        late=late,
+        rate=rate,
+        left=left,
+        ends_at=now + left if left is not None else None,
+        refusals=refusals,
+        waiting={code: count for code, count in waiting.items() if code},
+    )
+
+
+def list_unknown(
+    deployment: Deployment, campaign_id: int, *, after: int = 0, limit: int = 50
+) -> list[Delivery]:
+    """The mails of which nobody knows whether they were taken, by id, behind the id ``after``.
+
+    Raises:
+        StoreUnavailable: the database did not answer.
+    """
+    with deployment.database.reading() as connection:
+        where = (rows.deliveries.c.campaign_id == campaign_id, rows.deliveries.c.state == Row.UNKNOWN)
+        return rows.load_deliveries(connection, *where, after=after, limit=limit)
+
+
+def pause(deployment: Deployment, campaign_id: int, *, reason: str, staff: Staff, now: datetime) -> Campaign:
+    """Send nothing more until it is resumed; what is on its way at this instant still arrives.
+
+    Raises:
+        UnknownCampaign; Forbidden: ``role``; Conflict: ``wrong_state``; InputError: ``too_long``.
+        StoreUnavailable: nothing was changed.
+    """
+    check_decider(staff)
+    words = _words(reason)
+    with deployment.database.writing() as connection:
+        campaign = _locked(connection, campaign_id)
+        _pause(connection, campaign, PauseReason.STAFF, words)
+        _note(deployment, connection, "pause_campaign", campaign, staff=staff.id, now=now, reason=words)
+    return load_campaign(deployment, campaign_id)
+
+
+def pause_for(
+    deployment: Deployment,
+    connection: Connection,
+    campaign_id: int,
+    *,
+    reason: PauseReason,
+    detail: str,
+    now: datetime,
+) -> bool:
+    """Pause a running campaign by itself, in the caller's transaction; whether it was running.
+
+    ``detail`` is what a server said, without addresses. Staff are alarmed by ``deployment.alarm``
+    behind the commit: the caller's task.
+    """
+    campaign = _locked(connection, campaign_id)
+    if campaign.state is not State.RUNNING:
+        return False
+    _pause(connection, campaign, reason, detail)
+    _note(
+        deployment,
+        connection,
+        "pause_campaign",
+        campaign,
+        staff=SYSTEM,
+        now=now,
+        reason=f"{reason} {detail}".strip(),
+    )
+    return True
+
+
+def resume(deployment: Deployment, campaign_id: int, *, staff: Staff, now: datetime) -> Campaign:
+    """Go on sending a paused campaign.
+
+    Raises:
+        UnknownCampaign; Forbidden: ``role``; Conflict: ``wrong_state``.
+        StoreUnavailable: nothing was changed.
+    """
+    check_decider(staff)
+    with deployment.database.writing() as connection:
+        campaign = _locked(connection, campaign_id)
+        state = advance(campaign.state, Event.RESUME)
+        storage.change_campaign(connection, campaign_id, state=state, pause_reason="", pause_detail="")
+        # A relay that refused us is asked again at once: whoever resumes has seen to it.
+        claim.speed_up(connection, claim.RELAY)
+        _note(deployment, connection, "resume_campaign", campaign, staff=staff.id, now=now)
+    deployment.wake()
+    return load_campaign(deployment, campaign_id)
+
+
+def set_policy(
+    deployment: Deployment, campaign_id: int, policy: Policy, *, staff: Staff, now: datetime
+) -> Campaign:
+    """What happens from now on to mails of which nobody knows whether they were taken.
+
+    Raises:
+        UnknownCampaign; Forbidden: ``role``.
+        StoreUnavailable: nothing was changed.
+    """
+    check_decider(staff)
+    with deployment.database.writing() as connection:
+        campaign = _locked(connection, campaign_id)
+        storage.change_campaign(connection, campaign_id, policy=policy)
+        _note(deployment, connection, "set_policy", campaign, staff=staff.id, now=now, policy=policy.value)
+    return load_campaign(deployment, campaign_id)
+
+
+def resend_unknown(deployment: Deployment, campaign_id: int, *, staff: Staff, now: datetime) -> int:
+    """Send the unknown again under the same Message-ID; how many. Some may get it twice, which staff accept.
+
+    Raises:
+        UnknownCampaign; Forbidden: ``role``; Conflict: ``wrong_state``: it was withdrawn.
+        StoreUnavailable: nothing was changed.
+    """
+    return _send_again(deployment, campaign_id, Row.UNKNOWN, "resend_unknown", staff=staff, now=now)
+
+
+def retry_failed(deployment: Deployment, campaign_id: int, *, staff: Staff, now: datetime) -> int:
+    """Try once more those whose mail was refused, but for suppressed addresses; how many.
+
+    Raises:
+        UnknownCampaign; Forbidden: ``role``; Conflict: ``wrong_state``: it was withdrawn.
+        StoreUnavailable: nothing was changed.
+    """
+    return _send_again(deployment, campaign_id, Row.FAILED, "retry_failed", staff=staff, now=now)
+
+
+def _send_again(
+    deployment: Deployment, campaign_id: int, state: Row, action: str, *, staff: Staff, now: datetime
+) -> int:
+    check_decider(staff)
+    where: tuple[ColumnElement[bool], ...] = (
+        rows.deliveries.c.campaign_id == campaign_id,
+        rows.deliveries.c.state == state,
+    )
+    with deployment.database.writing() as connection:
+        campaign = _locked(connection, campaign_id)
+        advance(campaign.state, Event.REOPEN)
+        count = rows.change_rows(connection, Step.RESEND, *where, now=now, attempts=0)
+        if count:
+            reopen(connection, campaign_id)
+        _note(deployment, connection, action, campaign, staff=staff.id, now=now, count=str(count))
+    deployment.wake()
+    return count
+
+
+def _found(connection: Connection, campaign_id: int) -> Campaign:
+    campaign = storage.load_campaign(connection, campaign_id)
+    if campaign is None:
+        raise UnknownCampaign(f"There is no campaign with the id {campaign_id}.")
+    return campaign
+
+
+def _locked(connection: Connection, campaign_id: int) -> Campaign:
+    campaign = storage.load_campaign(connection, campaign_id, lock=True)
+    if campaign is None:
+        raise UnknownCampaign(f"There is no campaign with the id {campaign_id}.")
+    return campaign
+
+
+def _pause(connection: Connection, campaign: Campaign, reason: PauseReason, detail: str) -> None:
+    state = advance(campaign.state, Event.PAUSE)
+    storage.change_campaign(connection, campaign.id, state=state, pause_reason=reason, pause_detail=detail)
+
+
+def _words(given: str) -> str:
+    words = " ".join(given.split())
+    if len(words) > _MAX_WORDS:
+        raise InputError("too_long", f"Longer than {_MAX_WORDS} characters.", "reason")
+    return words
+
+
+def _note(
+    deployment: Deployment,
+    connection: Connection,
+    action: str,
+    campaign: Campaign,
+    *,
+    staff: str,
+    now: datetime,
+    **details: str,
+) -> None:
+    """One line of the audit log, in the transaction of what it tells."""
+    body = {
+        "action": action,
+        "staff": staff,
+        "version": campaign.version_id,
+        "number": campaign.number,
+        "campaign": campaign.id,
+        **{name: value for name, value in details.items() if value},
+    }
+    append(deployment, connection, kind="audit", body=body, now=now)

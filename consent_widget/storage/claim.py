@@ -1,0 +1,220 @@
+"""What workers write: rows claimed, fenced and settled, each only by who holds it."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
+
+from ..core.campaign import State as Running
+from ..core.delivery import Delivery, Event, Kind, State, sources
+from ..core.subscription import State as Subscribed
+from .campaign import campaigns
+from .database import insert_or
+from .delivery import deliveries, delivery_of, domains, of_campaign, target_of
+from .subscription import subscriptions
+
+
+def claim(
+    connection: Connection,
+    *,
+    campaign_id: int | None,
+    owner: str,
+    limit: int,
+    now: datetime,
+    lease_until: datetime,
+) -> list[Delivery]:
+    """Up to ``limit`` rows that are due, leased to ``owner``; letters where ``campaign_id`` is None.
+
+    Rows whose domain wants to be left alone are put off until it does not, and are not among them.
+    """
+    due = (
+        select(deliveries.c.id)
+        .where(of_campaign(campaign_id), deliveries.c.state == State.PENDING, deliveries.c.at <= now)
+        .order_by(deliveries.c.at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id.in_(due), deliveries.c.state == State.PENDING)
+        .values(state=State.LEASED, owner=owner, lease_until=lease_until)
+        .returning(deliveries)
+    ).mappings()
+    found = [delivery_of(dict(row)) for row in taken]
+    slow = slowed_domains(connection, {one.domain for one in found}, now=now)
+    for one in found:
+        if one.domain in slow:
+            give_back(connection, one.id, owner=owner, at=slow[one.domain])
+    kept = [one for one in found if one.domain not in slow]
+    return sorted(kept, key=lambda one: (one.at, one.id))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipient:
+    """Where a fenced mail goes: the subscription as it is at that instant."""
+
+    address: str
+    salt: str
+    language: str
+
+
+def fence(
+    connection: Connection, one: Delivery, *, owner: str, now: datetime, lease_until: datetime
+) -> Recipient | None:
+    """Take the last step before sending; None where it must not be sent (any more).
+
+    Only if ``owner`` still holds it, its lease is alive, its campaign runs and the
+    subscription is in the state that this kind of mail is for.
+    """
+    to = deliveries.c.subscription_id == subscriptions.c.id
+    allowed = [
+        deliveries.c.id == one.id,
+        deliveries.c.state == State.LEASED,
+        deliveries.c.owner == owner,
+        deliveries.c.lease_until > now,
+        exists().where(to, *_may_get(one.kind)),
+    ]
+    if one.campaign_id is not None:
+        allowed.append(
+            exists().where(campaigns.c.id == one.campaign_id, campaigns.c.state == Running.RUNNING)
+        )
+    fenced = connection.execute(
+        update(deliveries).where(*allowed).values(state=State.SENDING, lease_until=lease_until)
+    )
+    if not fenced.rowcount:
+        return None
+    address = subscriptions.c.new_address if one.kind is Kind.ADDRESS else subscriptions.c.address
+    row = connection.execute(
+        select(address, subscriptions.c.salt, subscriptions.c.language).where(
+            subscriptions.c.id == one.subscription_id
+        )
+    ).one()
+    return Recipient(address=row[0], salt=row[1], language=row[2])
+
+
+_CONFIRMED = subscriptions.c.state == Subscribed.CONFIRMED
+
+
+def _may_get(kind: Kind) -> tuple[ColumnElement[bool], ...]:
+    """What a subscription must be to get a mail of this kind."""
+    if kind is Kind.CONFIRM:
+        return subscriptions.c.state == Subscribed.PENDING, subscriptions.c.address.is_not(None)
+    if kind is Kind.ADDRESS:
+        return _CONFIRMED, subscriptions.c.new_address.is_not(None)
+    return _CONFIRMED, subscriptions.c.address.is_not(None)
+
+
+def why_not(connection: Connection, one: Delivery, *, owner: str) -> Event | None:
+    """What becomes of a row that could not be fenced; None where it is not ``owner``'s any more."""
+    row = connection.execute(
+        select(subscriptions.c.state, subscriptions.c.address, subscriptions.c.new_address)
+        .join_from(deliveries, subscriptions, subscriptions.c.id == deliveries.c.subscription_id)
+        .where(deliveries.c.id == one.id, deliveries.c.state == State.LEASED, deliveries.c.owner == owner)
+    ).one_or_none()
+    if row is None:
+        return None
+    if row.state == Subscribed.SUPPRESSED:
+        return Event.SUPPRESS
+    wanted = Subscribed.PENDING if one.kind is Kind.CONFIRM else Subscribed.CONFIRMED
+    address = row.new_address if one.kind is Kind.ADDRESS else row.address
+    return Event.GIVE_BACK if row.state == wanted and address else Event.CANCEL
+
+
+def settle(
+    connection: Connection,
+    one: Delivery,
+    event: Event,
+    *,
+    owner: str,
+    now: datetime,
+    code: str = "",
+    at: datetime | None = None,
+    attempts: int | None = None,
+) -> bool:
+    """Write what became of a row that ``owner`` held; whether it was still to be written.
+
+    ``at`` is when it may be claimed again, for one that goes back.
+    """
+    target = target_of(event)
+    keeps_owner = target is State.UNKNOWN
+    done = connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == one.id, deliveries.c.owner == owner, deliveries.c.state.in_(sources(event)))
+        .values(
+            state=target,
+            at=at or now,
+            attempts=one.attempts if attempts is None else attempts,
+            owner=owner if keeps_owner else None,
+            lease_until=None,
+            **({"code": code} if code else {}),
+        )
+    )
+    return done.rowcount > 0
+
+
+def give_back(connection: Connection, delivery_id: int, *, owner: str, at: datetime) -> None:
+    """A claimed row that was not sent."""
+    connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.id == delivery_id,
+            deliveries.c.owner == owner,
+            deliveries.c.state == State.LEASED,
+        )
+        .values(state=State.PENDING, owner=None, lease_until=None, at=at)
+    )
+
+
+def expired(connection: Connection, *, now: datetime, limit: int) -> list[Delivery]:
+    """Rows whose worker is silent, locked: their lease is over."""
+    chosen = (
+        select(deliveries)
+        .where(deliveries.c.lease_until.is_not(None), deliveries.c.lease_until <= now)
+        .order_by(deliveries.c.lease_until)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [delivery_of(dict(row)) for row in connection.execute(chosen).mappings()]
+
+
+def leased_by(connection: Connection, owner: str) -> list[Delivery]:
+    """What ``owner`` holds and has not begun to send."""
+    chosen = select(deliveries).where(deliveries.c.lease_until.is_not(None), deliveries.c.owner == owner)
+    rows = connection.execute(chosen.where(deliveries.c.state == State.LEASED)).mappings()
+    return [delivery_of(dict(row)) for row in rows]
+
+
+#: Stands among the domains for the relay itself: nothing is sent at all until then.
+RELAY = ""
+
+
+def slowed_domains(connection: Connection, names: Collection[str], *, now: datetime) -> dict[str, datetime]:
+    """Until when each of those domains that asked for it is left alone."""
+    if not names:
+        return {}
+    rows = connection.execute(
+        select(domains.c.domain, domains.c.until).where(domains.c.domain.in_(names), domains.c.until > now)
+    )
+    return {row.domain: row.until for row in rows}
+
+
+def slow_down(
+    connection: Connection, domain: str, *, until: Callable[[int], datetime], now: datetime
+) -> datetime:
+    """Leave ``domain`` alone until ``until(refusals)``; refusals within one pause count once."""
+    row = connection.execute(select(domains).where(domains.c.domain == domain)).one_or_none()
+    if row is not None and row.until > now:
+        return cast(datetime, row.until)
+    refusals = (row.refusals if row is not None else 0) + 1
+    ends_at = until(refusals)
+    values = {"until": ends_at, "refusals": refusals}
+    put = insert_or(connection, domains).values(domain=domain, **values)
+    connection.execute(put.on_conflict_do_update(index_elements=["domain"], set_=values))
+    return ends_at
+
+
+def speed_up(connection: Connection, domain: str) -> None:
+    """The domain takes mail again."""
+    connection.execute(delete(domains).where(domains.c.domain == domain))
