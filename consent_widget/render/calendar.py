@@ -1,13 +1,43 @@
 """The effective date of a version as an event for calendars (RFC 5545, RFC 5546)."""
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event
 
+from ..core.notice import Version
+from .catalogue import Words, moment
 from .characters import printable
 
 #: RFC 5545 section 3.7.3.
 _PRODUCT = "-//consent-widget//notice versions//EN"
+
+
+def version_event(version: Version, t: Words, *, name: str, zone: ZoneInfo, url: str | None) -> bytes:
+    """When ``version`` takes effect, in the words of ``t``; cancelled where it was withdrawn.
+
+    ``name`` is the controller's, ``url`` the address of the version's page, None where it is not known.
+    """
+    withdrawn = version.withdrawn_at
+    return write_event(
+        uid=version.uid,
+        language=t.language,
+        starts_at=version.effective_at,
+        changed_at=withdrawn or version.announced_at,
+        cancelled=withdrawn is not None,
+        summary=t("%(name)s: new version of the privacy policy takes effect", name=name),
+        description="\n".join(
+            (
+                t("Version %(number)s", number=version.number),
+                t(
+                    "Effective from %(time)s",
+                    time=moment(version.effective_at, zone=zone, language=t.language),
+                ),
+                version.summaries.get(t.language, ""),
+            )
+        ),
+        url=url,
+    )
 
 
 def write_event(

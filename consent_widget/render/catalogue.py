@@ -6,7 +6,7 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 from re import sub
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from babel.dates import (
@@ -23,6 +23,8 @@ from babel.messages.pofile import read_po
 from babel.support import Translations
 
 from ..core.consent import LIFETIME
+from ..core.language import LANGUAGES
+from ..data import data_dir
 
 DOMAIN = "consent_widget"
 
@@ -41,6 +43,24 @@ def load_catalogue(folder: Path, language: str) -> Translations:
     write_mo(compiled, catalogue)
     compiled.seek(0)
     return Translations(compiled, domain=DOMAIN)
+
+
+class Words:
+    """Our catalogue in one language: ``t("Hello %(name)s", name=...)`` gives plain text."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._found: dict[str, str] = {}
+
+    def __call__(self, message: str, **values: Any) -> str:
+        found = self._found.get(message)
+        if found is None:
+            catalogue = load_catalogue(data_dir("translations"), self.language)
+            found = self._found[message] = str(catalogue.gettext(message))
+        return found % values if values else found
+
+
+WORDS = {language: Words(language) for language in LANGUAGES}
 
 
 _DAYS = {"vi": "d MMMM 'năm' y", "en": "d MMMM y"}

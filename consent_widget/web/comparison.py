@@ -7,11 +7,12 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from ..core.diff import Block, Change, Diff, compare
+from ..core.diff import Block, Change, compare
 from ..core.passage import Form
+from ..render.catalogue import Words
+from ..render.comparison import fate, is_ruler, near_changes, summary_of
+from ..render.pieces import cells_of, inline, without_marks
 from .context import render
-from .language import Words
-from .pieces import cells_of, inline, without_marks
 
 #: Same paragraphs are folded where at least so many stand in a row.
 _FOLD_FROM = 3
@@ -60,29 +61,17 @@ def show_diff(old: str, new: str, t: Words, *, level: int = 2, with_counts: bool
     diff = compare(old, new)
     context = {
         "t": t,
-        "summary": _summary(diff, t) if with_counts else "",
+        "summary": summary_of(diff, t) if with_counts else "",
         "runs": () if diff.is_empty else tuple(_runs(diff.blocks, t, level)),
     }
     return render("notice/_diff.html", context)
 
 
-def _summary(diff: Diff, t: Words) -> str:
-    counts = diff.counts
-    if diff.is_empty:
-        if any(piece.kind is not Change.SAME for block in diff.blocks for piece in block.pieces):
-            return t("Only spaces and line breaks differ. The words are the same.")
-        return t("The two texts are the same.")
-    words = t("Words added: %(added)s, removed: %(removed)s.", added=counts.added, removed=counts.removed)
-    if not counts.moved:
-        return words
-    return words + " " + t("Words moved: %(number)s.", number=counts.moved)
-
-
 def _runs(blocks: Sequence[Block], t: Words, level: int) -> Iterator[ShownRun]:
     """The blocks, what is far from any change folded."""
-    visible = _near_changes(blocks)
+    visible = near_changes(blocks)
     for is_visible, places in groupby(range(len(blocks)), key=visible.__contains__):
-        run = [blocks[at] for at in places if not _is_ruler(blocks[at])]
+        run = [blocks[at] for at in places if not is_ruler(blocks[at])]
         folded = not is_visible and len(run) >= _FOLD_FROM
         yield ShownRun(
             summary=t("Unchanged paragraphs: %(number)s", number=len(run)) if folded else "",
@@ -91,27 +80,6 @@ def _runs(blocks: Sequence[Block], t: Words, level: int) -> Iterator[ShownRun]:
                 for is_row, group in groupby(run, key=lambda one: one.form is Form.ROW)
             ),
         )
-
-
-def _near_changes(blocks: Sequence[Block]) -> set[int]:
-    """Where the changed blocks are, those beside them, and the heading that each stands under."""
-    visible: set[int] = set()
-    heading = 0
-    for at, block in enumerate(blocks):
-        if block.form is Form.HEADING:
-            heading = at
-        if block.kind is not Change.SAME:
-            visible |= {heading, at - 1, at, at + 1}
-    return visible
-
-
-_RULER = re.compile(r"[\s|:-]+")
-
-
-def _is_ruler(block: Block) -> bool:
-    """Whether it is the line under a table's head, which no reader sees."""
-    is_row = block.form is Form.ROW and block.kind is not Change.CHANGED
-    return is_row and all(_RULER.fullmatch(piece.text) for piece in block.pieces)
 
 
 def _shown_in_order(blocks: Iterable[Block], t: Words, level: int) -> Iterator[ShownBlock]:
@@ -123,15 +91,7 @@ def _shown_in_order(blocks: Iterable[Block], t: Words, level: int) -> Iterator[S
 
 
 def _shown(block: Block, t: Words, level: int) -> ShownBlock:
-    label = ""
-    if block.kind in (Change.ADDED, Change.REMOVED, Change.MOVED):
-        arrived = block.pieces[0].kind is Change.ADDED
-        label = {
-            (Change.ADDED, True): t("Added"),
-            (Change.REMOVED, False): t("Removed"),
-            (Change.MOVED, True): t("Moved here"),
-            (Change.MOVED, False): t("Moved elsewhere"),
-        }[block.kind, arrived]
+    label = fate(block, t)
     words = {} if label else {Change.ADDED: t("added:"), Change.REMOVED: t("removed:")}
     pieces = without_marks(block)
     cells: tuple[Markup, ...] = ()

@@ -8,7 +8,7 @@ from werkzeug.exceptions import NotFound
 
 from ..core.language import GOVERNING, LANGUAGES
 from ..core.notice import Standing, Version
-from ..render.calendar import write_event
+from ..render.calendar import version_event
 from ..render.feed import Entry, write_feed
 from ..render.text import plain_text
 from .language import WORDS, Words
@@ -83,26 +83,16 @@ def show_calendar(lang: str, number: int) -> Response:
     here = visit()
     version = find_version(here, number)
     t = WORDS[lang]
-    name = here.host.deployment.settings.controller.name
+    settings = here.host.deployment.settings
     url = public_url(here, f"/{lang}/versions/{number}")
-    withdrawn = version.withdrawn_at
-    body = write_event(
-        uid=version.uid,
-        language=lang,
-        starts_at=version.effective_at,
-        changed_at=withdrawn or version.announced_at,
-        cancelled=withdrawn is not None,
-        summary=t("%(name)s: new version of the privacy policy takes effect", name=name),
-        description="\n".join(
-            (
-                t("Version %(number)s", number=number),
-                t("Effective from %(time)s", time=show_moment(here, version.effective_at, t)),
-                version.summaries.get(lang, ""),
-            )
-        ),
+    body = version_event(
+        version,
+        t,
+        name=settings.controller.name,
+        zone=settings.timezone,
         url=url if url.startswith("http") else None,
     )
-    method = "CANCEL" if withdrawn else "PUBLISH"
+    method = "CANCEL" if version.withdrawn_at else "PUBLISH"
     response = answer_file(here, body, f"text/calendar; charset=utf-8; method={method}", lang=lang)
     response.headers["Content-Disposition"] = f'attachment; filename="privacy-{number}.{lang}.ics"'
     return response

@@ -5,41 +5,18 @@ asked and never touched.
 """
 
 from functools import lru_cache
-from typing import Any
 
 import flask_babel
-from babel.support import Translations
 from flask import current_app, request
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
 from ..core.language import GOVERNING, LANGUAGES
-from ..data import data_dir
-from ..render.catalogue import DOMAIN, load_catalogue
+from ..render.catalogue import WORDS, Words
 from .visit import Visit, visit
 
-
-class Words(flask_babel.Domain):  # type: ignore[misc]  # flask-babel ships no types
-    """Our catalogue in one language: ``t("Hello %(name)s", name=...)`` gives plain text."""
-
-    def __init__(self, language: str) -> None:
-        super().__init__(str(data_dir("translations")), DOMAIN)
-        self.language = language
-        self._plain: dict[str, str] = {}
-
-    def get_translations(self) -> Translations:
-        return load_catalogue(data_dir("translations"), self.language)
-
-    def __call__(self, message: str, **values: Any) -> str:
-        if values:
-            return str(self.gettext(message, **values))
-        found = self._plain.get(message)
-        if found is None:
-            found = self._plain[message] = str(self.gettext(message))
-        return found
-
-
-WORDS = {language: Words(language) for language in LANGUAGES}
+#: The words belong to the language, wherever they are kept.
+__all__ = ["WORDS", "Words", "answer_in", "current_language", "language_of"]
 
 
 def _supported(tag: object) -> str | None:
