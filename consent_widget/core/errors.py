@@ -13,8 +13,10 @@
     ├── NoticeError               a notice file cannot be imported (`.path`)
     ├── Forbidden                 this person may not do that (`.code`)
     ├── Conflict                  things have moved on since the caller looked (`.code`)
+    ├── TooMany                   asked too often (`.retry_after`); try again then
     ├── UnknownVersion            there is no version with this id or number
-    ├── UnknownCampaign          there is no campaign with this id
+    ├── UnknownCampaign           there is no campaign with this id
+    ├── UnknownSubscription       there is no subscription, or no report about one, with this id
     ├── LedgerError               the ledger was altered, or its key was dropped, and takes no entry
     └── StoreUnavailable          the database did not take the record; try again
         └── JournalUnavailable    nor the journal of erasures: the host mends CONSENT_WIDGET_ERASURE_FILE
@@ -108,12 +110,25 @@ class Conflict(ConsentWidgetError):
         self.code = code
 
 
+class TooMany(ConsentWidgetError):
+    """It was asked for too often; ``retry_after`` is in seconds. Nothing was done."""
+
+    def __init__(self, code: str, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retry_after = retry_after
+
+
 class UnknownVersion(ConsentWidgetError, LookupError):
     """There is no version with this id or number."""
 
 
 class UnknownCampaign(ConsentWidgetError, LookupError):
     """There is no campaign with this id."""
+
+
+class UnknownSubscription(ConsentWidgetError, LookupError):
+    """There is no subscription, or no report about one, with this id."""
 
 
 class LedgerError(ConsentWidgetError):

@@ -1,4 +1,4 @@
-"""The keys that sign the ledger's heads, and those that verify them (Ed25519, RFC 8032)."""
+"""The keys that sign the ledger's heads and proofs, and those that verify them (Ed25519, RFC 8032)."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -42,6 +42,14 @@ class PublicKey:
             return False
         return True
 
+    def signed_document(self, document: bytes, signature: str) -> bool:
+        """Whether this key signed ``document``; ``signature`` in hexadecimal."""
+        try:
+            self._key.verify(bytes.fromhex(signature), document)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
     def body(self) -> dict[str, object]:
         """The body of the entry that makes this key known."""
         return {"algorithm": "Ed25519", "public_key": self.hexadecimal}
@@ -78,7 +86,7 @@ def read_pem(text: bytes) -> tuple[PublicKey, ...]:
 
 
 class LogKey:
-    """Signs heads. Derived, so that it needs no keeping of its own; never shown."""
+    """Signs heads and proofs. Derived, so that it needs no keeping of its own; never shown."""
 
     def __init__(self, seed: bytes) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
@@ -89,6 +97,10 @@ class LogKey:
         """The key that belongs to one SECRET_KEY (HKDF with SHA-256, RFC 5869)."""
         raw = secret.encode() if isinstance(secret, str) else secret
         return cls(HKDF(algorithm=SHA256(), length=32, salt=None, info=_DERIVATION).derive(raw))
+
+    def sign_document(self, document: bytes) -> str:
+        """The signature in hexadecimal; ``document`` must begin as no tree head does (core.proof)."""
+        return self._key.sign(document).hex()
 
     def sign(self, *, size: int, root: bytes, at: datetime) -> Head:
         signature = self._key.sign(signed_bytes(size, root, at))
