@@ -1,0 +1,353 @@
+"""Signing up to hear of changes, confirming it, leaving, and coming back.
+
+Nothing here sends a mail: letters are queued in the transaction that they answer, and a
+worker is woken behind its commit. Nothing tells a stranger who is subscribed: for every
+address the same statements run.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from hmac import compare_digest
+
+from sqlalchemy import Connection
+
+from ..core.address import clean_address, domain_of, identity_of
+from ..core.delivery import Kind
+from ..core.errors import StoreUnavailable
+from ..core.links import MANAGE, UNSUBSCRIBE, token_hash
+from ..core.subscription import (
+    CONFIRM_WITHIN,
+    TELL_KNOWN_EVERY,
+    Event,
+    Link,
+    Purpose,
+    Standing,
+    State,
+    Subscription,
+    advance,
+    answer_request,
+    can_undo,
+)
+from ..storage import letter
+from ..storage import subscription as storage
+from .audience import join_campaigns, leave_campaigns
+from .deployment import Deployment
+from .journal import note_joined, note_left
+from .limits import check_network, may_write_to
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a random link opens; ``standing`` is what it was good for when it was looked up."""
+
+    subscription: Subscription
+    link: Link
+    standing: Standing
+
+
+def request_subscription(
+    deployment: Deployment, typed: str, language: str, *, network: str, now: datetime, salt: str
+) -> None:
+    """Queue the letter that answers a sign-up, if one may be written; nobody learns which, or whether.
+
+    ``network`` is whom the request came from (services.limits.network_of), ``salt`` random.
+
+    Raises:
+        InputError: ``email``: it is no address.
+        TooMany: this network asked too often.
+        StoreUnavailable: nothing was stored.
+    """
+    address = clean_address(typed)
+    check_network(deployment, network, now)
+    _answer(deployment, address, language, now=now, salt=salt)
+
+
+def request_again(
+    deployment: Deployment, token: str, language: str, *, network: str, now: datetime, salt: str
+) -> Found | None:
+    """The same for the address of a link that has expired; None where there is no such link.
+
+    Raises:
+        TooMany: this network asked too often.
+        StoreUnavailable: nothing was stored.
+    """
+    found = look_up(deployment, token, now=now)
+    if found is None or found.subscription.address is None:
+        return None
+    check_network(deployment, network, now)
+    if found.link.purpose is Purpose.CONFIRM:
+        _answer(deployment, found.subscription.address, language, now=now, salt=salt)
+    elif found.link.address is not None and found.subscription.new_address == found.link.address:
+        ask_new_address(deployment, found.subscription.id, found.link.address, now=now)
+    return found
+
+
+def _answer(deployment: Deployment, address: str, language: str, *, now: datetime, salt: str) -> None:
+    is_within = may_write_to(deployment, address)
+    hashes = deployment.pseudonyms.every(address)
+    with deployment.database.writing() as connection:
+        storage.add_subscription(
+            connection,
+            identity=identity_of(address),
+            address=address,
+            address_hash=hashes[0],
+            domain=domain_of(address),
+            language=language,
+            state=State.PENDING,
+            salt=salt,
+            created_at=now,
+            requested_at=now,
+        )
+        found = storage.find_by_identity(connection, identity_of(address), lock=True)
+        if found is None:
+            raise StoreUnavailable("the row was erased at this instant; ask again")
+        is_suppressed = storage.suppressed_for(connection, hashes) is not None
+        told_lately = letter.wrote_since(connection, found.id, Kind.KNOWN, since=now - TELL_KNOWN_EVERY)
+        state, kind = answer_request(
+            found, may_write=is_within and not is_suppressed, told_lately=told_lately
+        )
+        # A stranger may choose how a sign-up is confirmed, and nothing about a subscription that is one.
+        fresh = kind is Kind.CONFIRM
+        storage.change_subscription(
+            connection,
+            found.id,
+            state=state,
+            requested_at=now,
+            address=address if fresh else found.address,
+            language=language if fresh else found.language,
+        )
+        # A letter that is not written leaves the links of the last one as they are; there is no row 0.
+        storage.void_links(connection, found.id if fresh else 0, Purpose.CONFIRM, now=now)
+        letter.renew_letter(
+            connection,
+            found.id,
+            kind or Kind.CONFIRM,
+            language=language if fresh else found.language,
+            domain=domain_of(address),
+            is_sent=kind is not None,
+            now=now,
+        )
+    deployment.wake()
+
+
+def ask_new_address(deployment: Deployment, subscription_id: int, address: str, *, now: datetime) -> None:
+    """Queue the letter to a new mailbox that a confirmed subscription is to move to.
+
+    Whose mailbox is subscribed itself hears just that. The answer is the same for all.
+
+    Raises:
+        StoreUnavailable: nothing was stored.
+    """
+    is_within = may_write_to(deployment, address)
+    hashes = deployment.pseudonyms.every(address)
+    with deployment.database.writing() as connection:
+        found = storage.load_subscription(connection, subscription_id, lock=True)
+        if found is None or found.state is not State.CONFIRMED:
+            return
+        other = storage.find_by_identity(connection, identity_of(address))
+        is_taken = other is not None and other.state is State.CONFIRMED
+        may_write = is_within and storage.suppressed_for(connection, hashes) is None
+        to = other if other is not None and is_taken else found
+        kind = Kind.KNOWN if is_taken else Kind.ADDRESS
+        told_lately = letter.wrote_since(connection, to.id, Kind.KNOWN, since=now - TELL_KNOWN_EVERY)
+        storage.change_subscription(connection, found.id, new_address=address)
+        storage.void_links(connection, found.id, Purpose.ADDRESS, now=now)
+        letter.renew_letter(
+            connection,
+            to.id,
+            kind,
+            language=to.language,
+            domain=domain_of(address),
+            is_sent=may_write and not (is_taken and told_lately),
+            now=now,
+        )
+    deployment.wake()
+
+
+def make_link(
+    connection: Connection, *, subscription_id: int, purpose: str, token: str, now: datetime
+) -> None:
+    """Let ``token`` confirm the sign-up (``confirm``) or the new address (``address``); older ones expire.
+
+    In the transaction of the fence: only the SHA-256 of its 32 random bytes is stored, so that it
+    stands in the mail alone.
+    """
+    found = storage.load_subscription(connection, subscription_id)
+    digest = token_hash(token)
+    assert digest is not None, "a token is 32 random bytes as URL-safe base64"
+    assert found is not None, "fenced letters have a subscription"
+    storage.void_links(connection, subscription_id, Purpose(purpose), now=now)
+    storage.add_link(
+        connection,
+        digest,
+        Link(
+            subscription_id=subscription_id,
+            purpose=Purpose(purpose),
+            address=found.new_address if purpose == Purpose.ADDRESS else None,
+            created_at=now,
+            expires_at=now + CONFIRM_WITHIN,
+        ),
+    )
+
+
+def look_up(deployment: Deployment, token: str, *, now: datetime) -> Found | None:
+    """What a link of a letter opens; None for whatever we did not make, and for what was erased.
+
+    Raises:
+        StoreUnavailable: the database did not answer.
+    """
+    digest = token_hash(token)
+    if digest is None:
+        return None
+    with deployment.database.reading() as connection:
+        return _find(connection, digest, now=now)
+
+
+def confirm(deployment: Deployment, token: str, *, now: datetime) -> Found | None:
+    """Confirm what the link is for, if it is open; any other standing changes nothing.
+
+    Raises:
+        StoreUnavailable: nothing was stored.
+    """
+    digest = token_hash(token)
+    if digest is None:
+        return None
+    with deployment.database.writing() as connection:
+        link = storage.find_link(connection, digest)
+        if link is None:
+            return None
+        # Whoever wants to change the subscription waits here; only behind that does a look at the link count.
+        storage.load_subscription(connection, link.subscription_id, lock=True)
+        found = _find(connection, digest, now=now)
+        if found is None or found.standing is not Standing.OPEN:
+            return found
+        storage.use_link(connection, digest, now=now)
+        if found.link.purpose is Purpose.CONFIRM:
+            _begin(deployment, connection, found.subscription, Event.CONFIRM, now=now, confirmed_at=now)
+        else:
+            _move(deployment, connection, found.subscription, now=now)
+    deployment.wake()
+    return found
+
+
+def _find(connection: Connection, digest: str, *, now: datetime) -> Found | None:
+    link = storage.find_link(connection, digest)
+    found = storage.load_subscription(connection, link.subscription_id) if link else None
+    if link is None or found is None or found.erased_at is not None:
+        return None
+    return Found(subscription=found, link=link, standing=link.standing(found, now=now))
+
+
+def _begin(
+    deployment: Deployment,
+    connection: Connection,
+    found: Subscription,
+    event: Event,
+    *,
+    now: datetime,
+    **values: object,
+) -> None:
+    storage.change_subscription(
+        connection, found.id, state=advance(found.state, event), ended_at=None, reason="", **values
+    )
+    join_campaigns(deployment, connection, found.id, now=now)
+    note_joined(deployment, found, now=now)
+
+
+def _move(deployment: Deployment, connection: Connection, found: Subscription, *, now: datetime) -> None:
+    """Let the subscription go on at its new address. A mailbox has one subscription:
+    where the new one has its own, whose links stand in its old mails, that one goes on instead.
+    """
+    address = found.new_address
+    assert address is not None, "an open link has the address that is waited for"
+    other = storage.find_by_identity(connection, identity_of(address), lock=True)
+    if other is not None and other.id != found.id:
+        if other.state is not State.SUPPRESSED:
+            event = Event.CONFIRM if other.state is not State.UNSUBSCRIBED else Event.UNDO
+            _begin(deployment, connection, other, event, now=now, confirmed_at=now, language=found.language)
+        _end(deployment, connection, found, now=now, reason="page")
+        return
+    storage.change_subscription(
+        connection,
+        found.id,
+        address=address,
+        identity=identity_of(address),
+        address_hash=deployment.pseudonyms.of(address),
+        domain=domain_of(address),
+        new_address=None,
+        bounce_score=0.0,
+        bounced_at=None,
+    )
+
+
+def open_link(
+    deployment: Deployment, connection: Connection, token: str, purpose: str, *, lock: bool = False
+) -> Subscription | None:
+    """The subscription that a derived link is for, erased ones too; None for what we did not make."""
+    opened = deployment.links.open(token, purpose)
+    found = storage.load_subscription(connection, opened[0], lock=lock) if opened else None
+    if opened is None or found is None:
+        return None
+    return found if compare_digest(found.salt.encode(), opened[1].encode("utf-8", "replace")) else None
+
+
+def show(deployment: Deployment, token: str, purpose: str) -> Subscription | None:
+    """The same, for a page.
+
+    Raises:
+        StoreUnavailable: the database did not answer.
+    """
+    with deployment.database.reading() as connection:
+        return open_link(deployment, connection, token, purpose)
+
+
+def unsubscribe(
+    deployment: Deployment, token: str, *, now: datetime, how: str = "one_click", purpose: str = UNSUBSCRIBE
+) -> Subscription | None:
+    """Send nothing more to this mailbox; the subscription as it is then. Repeating changes nothing.
+
+    ``how`` is ``one_click`` or ``page``.
+
+    Raises:
+        StoreUnavailable: nothing was stored.
+    """
+    with deployment.database.writing() as connection:
+        found = open_link(deployment, connection, token, purpose, lock=True)
+        if found is None or found.state is State.UNSUBSCRIBED:
+            return found
+        _end(deployment, connection, found, now=now, reason=how)
+        return storage.load_subscription(connection, found.id)
+
+
+def _end(
+    deployment: Deployment, connection: Connection, found: Subscription, *, now: datetime, reason: str
+) -> None:
+    storage.change_subscription(
+        connection,
+        found.id,
+        state=advance(found.state, Event.UNSUBSCRIBE),
+        ended_at=now,
+        reason=reason,
+        new_address=None,
+    )
+    # A new sign-up is needed from here on: what was sent before brings nobody back.
+    storage.void_links(connection, found.id, now=now)
+    leave_campaigns(connection, found.id, now=now)
+    note_left(deployment, found, now=now)
+
+
+def undo(deployment: Deployment, token: str, *, now: datetime) -> Subscription | None:
+    """Take leaving back, where that is possible (core.subscription.can_undo); the subscription as it is then.
+
+    Raises:
+        StoreUnavailable: nothing was stored.
+    """
+    with deployment.database.writing() as connection:
+        found = open_link(deployment, connection, token, MANAGE, lock=True)
+        if found is None or not can_undo(found):
+            return found
+        storage.void_links(connection, found.id, Purpose.CONFIRM, now=now)
+        _begin(deployment, connection, found, Event.UNDO, now=now)
+        found = storage.load_subscription(connection, found.id)
+    deployment.wake()
+    return found
