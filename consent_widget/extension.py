@@ -35,6 +35,8 @@ from .services.ledger import hand_over
 from .services.schedule import ScheduleCache
 from .services.setup import check_schema, note_keys, problems
 from .storage.database import Database, open_engine
+from .tasks.queue import queue_of
+from .tasks.wake import Waker
 from .web.assets import load_assets
 from .web.blueprint import make_blueprint, show_gpc
 from .web.comparison import show_diff
@@ -190,6 +192,7 @@ class ConsentWidget:
             )
         own = own_cookies(settings, session=session, remember=remember)
         database = Database(self._engine if self._engine is not None else _own_engine(app, settings))
+        queue_url = queue_of(settings.queue_url, database.engine.url)
         return Deployment(
             settings=settings,
             register=read_register(settings.categories_file, self._categories, own),
@@ -203,7 +206,8 @@ class ConsentWidget:
             schedule=ScheduleCache(database, seconds=settings.schedule_seconds, failed=_report),
             clock=self._clock,
             new_id=lambda: secrets.token_urlsafe(12),
-            wake=lambda: None,
+            new_token=lambda: secrets.token_urlsafe(32),
+            wake=Waker(queue_url) if queue_url is not None else _nobody_to_wake,
             alarm=lambda code, details: logger.error("Staff are wanted: %s %s", code, dict(details)),
         )
 
@@ -306,6 +310,10 @@ def _own_engine(app: Flask, settings: Settings) -> Engine:
                 "postgresql://user@host/name, which needs `pip install consent-widget[postgresql]`.",
             ) from error
     return open_engine(f"sqlite:///{Path(app.instance_path) / 'consent_widget.db'}")
+
+
+def _nobody_to_wake() -> None:
+    """No other process sees this database, so none can send out of it."""
 
 
 def _report(error: StoreUnavailable) -> None:

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, func, select
 from ..core.address import domain_of
 from ..core.campaign import CHUNK, Event, Kind, Policy, State, advance, sending_time
 from ..core.delivery import Event as Step
-from ..core.delivery import Kind as Mail
 from ..core.delivery import State as Row
 from ..core.draft import Draft
 from ..core.lead import Lead
@@ -23,6 +22,7 @@ from ..storage import campaign as storage
 from ..storage import delivery as rows
 from ..storage.subscription import subscriptions
 from .deployment import Deployment
+from .journal import claims_of
 
 #: What subscribers are told of; a typo is none of their business.
 _TOLD = frozenset({ChangeClass.IMPORTANT, ChangeClass.MATERIAL})
@@ -37,6 +37,9 @@ def start_campaign(
     assert draft.number is not None, draft.state
     assert draft.effective_at is not None, draft.state
     storage.lock_audience(connection, shared=False)
+    # A campaign of this number was sent already: the database is a restored one, and staff decide.
+    restored = claims_of(deployment, journal_name(draft.number, Kind.CHANGE)) > 0
+    paused = {"state": State.PAUSED, "pause_reason": PauseReason.RESTORED} if restored else {}
     return _insert(
         deployment,
         connection,
@@ -46,6 +49,7 @@ def start_campaign(
         kind=Kind.CHANGE,
         closes_at=draft.effective_at,
         audience_to=connection.execute(select(func.max(subscriptions.c.id))).scalar() or 0,
+        **paused,
     )
 
 
@@ -91,7 +95,6 @@ _UNSENT = (Row.PENDING, Row.LEASED)
 def _insert(deployment: Deployment, connection: Connection, *, now: datetime, **values: object) -> int:
     return storage.insert_campaign(
         connection,
-        state=State.RUNNING,
         policy=Policy.HOLD,
         secret=deployment.new_id(),
         mail_domain=mail_domain(deployment),
@@ -100,8 +103,13 @@ def _insert(deployment: Deployment, connection: Connection, *, now: datetime, **
         candidates=0,
         excluded=0,
         claims=0,
-        **values,
+        **{"state": State.RUNNING, **values},
     )
+
+
+def journal_name(number: int, kind: Kind) -> str:
+    """What a campaign is called in the journal, which outlives the database and its ids."""
+    return f"{number}/{kind}"
 
 
 def mail_domain(deployment: Deployment) -> str:
@@ -141,6 +149,9 @@ def _prepare_chunk(deployment: Deployment, campaign_id: int, *, now: datetime) -
     with deployment.database.writing() as connection:
         campaign = storage.try_lock(connection, campaign_id)
         if campaign is None or campaign.state is not State.RUNNING or campaign.prepared_at is not None:
+            return None
+        if campaign.corrects is not None and rows.has_state(connection, campaign.corrects, Row.SENDING):
+            # Whoever is being told at this moment is to hear of the correction too: their answer is awaited.
             return None
         add = audience.add_audience if campaign.kind is Kind.CHANGE else audience.add_corrected
         added = add(connection, campaign, limit=CHUNK, now=now)
@@ -208,33 +219,6 @@ def leave_campaigns(
         rows.deliveries.c.state.in_(_UNSENT),
         now=now,
         code=code,
-    )
-
-
-def write_letter(
-    connection: Connection, *, subscription_id: int, kind: Mail, language: str, address: str, now: datetime
-) -> int:
-    """Queue a letter, in the caller's transaction; call ``deployment.wake()`` behind the commit.
-
-    One of the same kind that was not sent yet is sent instead of it. The id of its row.
-    """
-    rows.change_rows(
-        connection,
-        Step.CANCEL,
-        rows.deliveries.c.campaign_id.is_(None),
-        rows.deliveries.c.subscription_id == subscription_id,
-        rows.deliveries.c.kind == kind,
-        rows.deliveries.c.state.in_(_UNSENT),
-        now=now,
-        code="replaced",
-    )
-    return rows.insert_letter(
-        connection,
-        subscription_id=subscription_id,
-        kind=kind,
-        language=language,
-        domain=domain_of(address),
-        now=now,
     )
 
 

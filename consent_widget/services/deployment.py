@@ -23,7 +23,7 @@ class Deployment:
     ``stamps`` signs forms and links, ``links`` the links of mails, which never expire;
     ``pseudonyms`` hashes addresses. ``wake`` tells a worker that there is something to
     send; it never fails and never waits: what it may lose is found by the next sweep.
-    ``alarm`` tells staff by mail, where there is a way to, that something wants them: a
+    ``new_token`` gives 32 random bytes in base64 for an address. ``alarm`` tells staff by mail, where there is a way to, that something wants them: a
     code (``campaign_paused``, ``not_told_in_time``) and its details; it never fails.
     """
 
@@ -39,5 +39,6 @@ class Deployment:
     schedule: ScheduleCache
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
+    new_token: Callable[[], str]
     wake: Callable[[], None]
     alarm: Callable[[str, Mapping[str, object]], None]

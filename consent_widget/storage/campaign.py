@@ -93,13 +93,13 @@ def change_campaign(connection: Connection, campaign_id: int, **values: object) 
     connection.execute(update(campaigns).where(campaigns.c.id == campaign_id).values(**values))
 
 
-def count_claim(connection: Connection, campaign_id: int) -> int:
-    """How often rows of the campaign were claimed, this time included."""
+def count_claim(connection: Connection, campaign_id: int, **values: object) -> int:
+    """How often rows of the campaign were claimed, this time included; ``values`` are written beside."""
     return int(
         connection.execute(
             update(campaigns)
             .where(campaigns.c.id == campaign_id)
-            .values(claims=campaigns.c.claims + 1)
+            .values(claims=campaigns.c.claims + 1, **values)
             .returning(campaigns.c.claims)
         ).scalar_one()
     )

@@ -16,6 +16,14 @@ from .delivery import deliveries, delivery_of, domains, of_campaign, target_of
 from .subscription import subscriptions
 
 
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """The rows that are ours now, the longest due first, and how many were put off for their domain."""
+
+    kept: list[Delivery]
+    put_off: int
+
+
 def claim(
     connection: Connection,
     *,
@@ -24,7 +32,7 @@ def claim(
     limit: int,
     now: datetime,
     lease_until: datetime,
-) -> list[Delivery]:
+) -> Claimed:
     """Up to ``limit`` rows that are due, leased to ``owner``; letters where ``campaign_id`` is None.
 
     Rows whose domain wants to be left alone are put off until it does not, and are not among them.
@@ -48,7 +56,7 @@ def claim(
         if one.domain in slow:
             give_back(connection, one.id, owner=owner, at=slow[one.domain])
     kept = [one for one in found if one.domain not in slow]
-    return sorted(kept, key=lambda one: (one.at, one.id))
+    return Claimed(kept=sorted(kept, key=lambda one: (one.at, one.id)), put_off=len(found) - len(kept))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +206,12 @@ def slowed_domains(connection: Connection, names: Collection[str], *, now: datet
         select(domains.c.domain, domains.c.until).where(domains.c.domain.in_(names), domains.c.until > now)
     )
     return {row.domain: row.until for row in rows}
+
+
+def ever_slowed(connection: Connection, names: Collection[str]) -> frozenset[str]:
+    """Which of those domains, or the relay, were slowed and have not taken mail since."""
+    rows = connection.execute(select(domains.c.domain).where(domains.c.domain.in_({RELAY, *names})))
+    return frozenset(rows.scalars())
 
 
 def slow_down(

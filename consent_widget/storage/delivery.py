@@ -179,6 +179,24 @@ def count_since(connection: Connection, campaign_id: int, *, since: datetime) ->
     return int(connection.execute(chosen).scalar_one())
 
 
+def count_until(connection: Connection, campaign_id: int, *, until: datetime) -> int:
+    """How many mails of the campaign were accepted by then."""
+    chosen = select(func.count()).where(
+        deliveries.c.campaign_id == campaign_id,
+        deliveries.c.state == State.ACCEPTED,
+        deliveries.c.at <= until,
+    )
+    return int(connection.execute(chosen).scalar_one())
+
+
+def has_state(connection: Connection, campaign_id: int, state: State) -> bool:
+    """Whether a row of the campaign is in ``state``."""
+    chosen = select(deliveries.c.id).where(
+        deliveries.c.campaign_id == campaign_id, deliveries.c.state == state
+    )
+    return connection.execute(chosen.limit(1)).first() is not None
+
+
 def has_open(connection: Connection, campaign_id: int) -> bool:
     """Whether a row of the campaign is not settled."""
     chosen = select(deliveries.c.id).where(
