@@ -12,12 +12,12 @@ from limits.strategies import FixedWindowRateLimiter
 from ..core.account import KNOWN, Step
 from ..core.account_keys import AccountKeys
 from ..services.account import Bearer, current_session, remember
+from ..services.limits import network_of
 from ..storage.account import Account, Session
 from ..storage.database import Database
 from ..web.problems import Problem
 from ..web.visit import visit
 from ..web.wish import check_origin
-from .guesses import network_of
 
 #: Where ``app.extensions`` keeps the door.
 EXTENSION = "consent_widget_accounts"

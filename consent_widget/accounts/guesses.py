@@ -4,19 +4,11 @@ Who is known to an account, by device or by network, has a count of their own
 there, so that strangers cannot lock the owner out.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from ipaddress import ip_address, ip_network
+from datetime import datetime
 
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
-from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
-
-from ..core.account_keys import AccountKeys
-from ..core.errors import StoreUnavailable
-from ..storage import count as storage
-from ..storage.database import Database
 
 #: Wrong passwords or codes for one account; for each known device or network a count of its own.
 PER_ACCOUNT = RateLimitItemPerHour(10)
@@ -25,50 +17,6 @@ PER_NETWORK = RateLimitItemPerHour(50)
 IN_ALL = RateLimitItemPerMinute(100, 10)
 #: Mails about a lost password to one address.
 MAILS = RateLimitItemPerHour(3)
-
-
-class DatabaseStorage(Storage):
-    """Keeps the counts in our tables, by marks: every worker sees the same ones, and no address is stored."""
-
-    STORAGE_SCHEME = ["consent-widget"]  # noqa: RUF012  # as limits declares it
-    base_exceptions = StoreUnavailable
-
-    def __init__(self, database: Database, keys: AccountKeys, clock: Callable[[], datetime]) -> None:
-        super().__init__()
-        self._database, self._keys, self._clock = database, keys, clock
-
-    def _mark(self, key: str) -> str:
-        return self._keys.mark("guess", key)
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        now = self._clock()
-        ends_at = now + timedelta(seconds=expiry)
-        with self._database.writing() as connection:
-            return storage.add_count(connection, self._mark(key), amount, now=now, ends_at=ends_at)
-
-    def get(self, key: str) -> int:
-        with self._database.reading() as connection:
-            return storage.window(connection, self._mark(key), now=self._clock())[0]
-
-    def get_expiry(self, key: str) -> float:
-        with self._database.reading() as connection:
-            return storage.window(connection, self._mark(key), now=self._clock())[1].timestamp()
-
-    def check(self) -> bool:
-        try:
-            self.get("check")
-        except StoreUnavailable:
-            return False
-        return True
-
-    def reset(self) -> int | None:
-        with self._database.writing() as connection:
-            return storage.forget_counts(connection)
-
-    def clear(self, key: str) -> None:
-        with self._database.writing() as connection:
-            storage.forget_counts(connection, self._mark(key))
-
 
 Bucket = tuple[RateLimitItem, tuple[str, ...]]
 
@@ -135,15 +83,3 @@ def lost_guess(limiter: FixedWindowRateLimiter, *, network: str) -> Guess:
 
 def mail_guess(limiter: FixedWindowRateLimiter, subject: str) -> Guess:
     return Guess(limiter=limiter, enforced=((MAILS, ("mail", subject)),))
-
-
-def network_of(address: str | None) -> str:
-    """An IPv4 address itself, the /64 of an IPv6 address: what one customer has."""
-    try:
-        found = ip_address(address or "")
-    except ValueError:
-        return ""
-    mapped = getattr(found, "ipv4_mapped", None)
-    if mapped is not None:
-        return str(mapped)
-    return str(found) if found.version == 4 else str(ip_network(f"{found}/64", strict=False))

@@ -3,6 +3,7 @@
 import logging
 import secrets
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, has_request_context, render_template
@@ -14,6 +15,7 @@ from ..core.account import Step
 from ..core.account_keys import AccountKeys
 from ..core.errors import ConsentWidgetError, StartupError, StoreUnavailable
 from ..core.staff import Staff
+from ..services.limits import DatabaseStorage
 from ..services.staff import list_staff
 from ..storage.account import Account
 from ..web.context import common_context
@@ -24,7 +26,6 @@ from ..web.visit import visit
 from . import account, lost, sign_in
 from .browser import EXTENSION, Door, form_token, limit_body, session_at, session_token
 from .commands import staff
-from .guesses import DatabaseStorage
 from .pages import add_headers, admin_path
 
 logger = logging.getLogger("consent_widget")
@@ -72,7 +73,7 @@ class StaffAccounts:
         installed = app.extensions["consent_widget"]
         deployment = installed.deployment
         keys = AccountKeys(_keys(app))
-        storage = DatabaseStorage(deployment.database, keys, deployment.clock)
+        storage = DatabaseStorage(deployment.database, partial(keys.mark, "guess"), deployment.clock)
         app.extensions[EXTENSION] = Door(
             keys=keys, limiter=FixedWindowRateLimiter(storage), mailer=installed.mailer
         )

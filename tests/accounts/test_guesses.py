@@ -1,18 +1,14 @@
 """The counts of guesses: kept in the database, the same for every worker, and exact when many come at once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from limits.strategies import FixedWindowRateLimiter
 
-from consent_widget.accounts.guesses import (
-    PER_ACCOUNT,
-    DatabaseStorage,
-    network_of,
-    own_guess,
-    password_guess,
-)
+from consent_widget.accounts.guesses import PER_ACCOUNT, own_guess, password_guess
 from consent_widget.core.account_keys import AccountKeys
+from consent_widget.services.limits import DatabaseStorage, network_of
 from consent_widget.storage.database import Database
 from tests.accounts.conftest import MakeOffice
 from tests.accounts.office import EMAIL, PASSWORD, Office, sign_in, signed_in, values_of
@@ -21,7 +17,7 @@ from tests.factories import KEY, Clock
 
 @pytest.fixture
 def storage(database: Database, clock: Clock) -> DatabaseStorage:
-    return DatabaseStorage(database, AccountKeys([KEY]), clock)
+    return DatabaseStorage(database, partial(AccountKeys([KEY]).mark, "guess"), clock)
 
 
 def test_a_window_counts_ends_and_begins_anew(storage: DatabaseStorage, clock: Clock) -> None:
