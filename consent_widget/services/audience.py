@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection, func, select
 
 from ..core.address import domain_of
-from ..core.campaign import CHUNK, Event, Kind, Policy, State, advance, sending_time
+from ..core.campaign import CHUNK, Event, Kind, PauseReason, Policy, State, advance, sending_time
 from ..core.delivery import Event as Step
 from ..core.delivery import State as Row
 from ..core.draft import Draft

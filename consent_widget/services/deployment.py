@@ -21,10 +21,11 @@ class Deployment:
 
     ``log_keys`` sign the ledger: the one of SECRET_KEY, then those of its fallbacks.
     ``stamps`` signs forms and links, ``links`` the links of mails, which never expire;
-    ``pseudonyms`` hashes addresses. ``wake`` tells a worker that there is something to
-    send; it never fails and never waits: what it may lose is found by the next sweep.
-    ``new_token`` gives 32 random bytes in base64 for an address. ``alarm`` tells staff by mail, where there is a way to, that something wants them: a
-    code (``campaign_paused``, ``not_told_in_time``) and its details; it never fails.
+    ``pseudonyms`` hashes addresses. ``new_token`` gives 32 random bytes in base64 for an
+    address. ``wake`` tells a worker that there is something to send; it never fails and
+    never waits: what it may lose is found by the next sweep. ``alarm`` tells staff by mail,
+    where there is a way to, that something wants them: a code (``campaign_paused``,
+    ``not_told_in_time``) and its details; it never fails.
     """
 
     settings: Settings

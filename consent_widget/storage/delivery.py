@@ -14,7 +14,6 @@ from sqlalchemy import (
     Table,
     Text,
     func,
-    insert,
     select,
     text,
     update,
@@ -86,32 +85,6 @@ bounces = Table(
     Column("raw", Text),
     Index("ix_cw_bounce_subscription_id", "subscription_id"),
 )
-
-
-def insert_letter(
-    connection: Connection,
-    *,
-    subscription_id: int,
-    kind: Kind,
-    language: str,
-    domain: str,
-    now: datetime,
-) -> int:
-    """A mail of no campaign, to be sent at once; the id of its row."""
-    made = connection.execute(
-        insert(deliveries).values(
-            subscription_id=subscription_id,
-            kind=kind,
-            language=language,
-            domain=domain,
-            state=State.PENDING,
-            late=False,
-            attempts=0,
-            at=now,
-            created_at=now,
-        )
-    )
-    return int(made.inserted_primary_key[0])  # type: ignore[index]
 
 
 def of_campaign(campaign_id: int | None) -> ColumnElement[bool]:
