@@ -162,6 +162,24 @@ def _public_url(key: str, value: Any) -> str | None:
     return str(value).rstrip("/")
 
 
+def _queue_url(key: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    text = _text(key, value)
+    scheme, _, rest = text.partition(":")
+    kind = scheme.partition("+")[0]
+    # The address may hold a password: it is not repeated.
+    if kind not in ("sqlite", "postgresql", "redis", "rediss") or not rest.strip("/"):
+        raise SettingError(
+            key,
+            "must be an address like sqlite:////srv/site/queue.db, postgresql://user:password@host/name or "
+            "redis://:password@host:6379/0.",
+        )
+    if kind == "sqlite" and rest.strip("/") == ":memory:":
+        raise SettingError(key, "must be a file: a queue in memory is seen by no other process.")
+    return text
+
+
 def _cookie_name(key: str, value: Any) -> str:
     text = _text(key, value)
     if not text.isascii() or not text.replace("_", "").replace("-", "").isalnum() or text.startswith("__"):
@@ -222,7 +240,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "lead_days": _lead_days,
     "mail_url": _optional_text,
     "mail_from": _optional_text,
-    "queue_url": _optional_text,
+    "queue_url": _queue_url,
     "erasure_file": _optional_text,
     "gpc_declared": _flag,
 }

@@ -35,6 +35,7 @@ from .services.ledger import hand_over
 from .services.schedule import ScheduleCache
 from .services.setup import check_schema, note_keys, problems
 from .storage.database import Database, open_engine
+from .tasks.commands import COMMANDS as SENDING
 from .tasks.queue import queue_of
 from .tasks.wake import Waker
 from .web.assets import load_assets
@@ -137,6 +138,8 @@ class ConsentWidget:
         installed = Installed(app, deployment, host, self.staff_directory, self.mailer)
         app.extensions["consent_widget"] = installed
         app.jinja_env.globals.update(FUNCTIONS)
+        for command in SENDING:
+            commands.add_command(command)
         app.cli.add_command(commands)
         app.register_blueprint(make_blueprint(installed.problems, prefix))
         if self.staff_loader is not None:

@@ -1,0 +1,162 @@
+"""``flask consent worker`` and ``flask consent deliver``: the processes that send."""
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+from ..config import PREFIX
+from ..core.errors import ConsentWidgetError, SettingError
+from ..mail.transport import Transport
+from ..mail.url import open_transport
+from ..services.deployment import Deployment
+from ..services.letters import letterhead_of
+from ..services.sending import deliver
+from ..services.setup import check_schema
+from ..services.upkeep import sweep
+from .periodic import run_due
+from .queue import queue_of
+from .worker import Worker
+
+_connections_option = click.option(
+    "--connections",
+    type=click.IntRange(min=1, max=64),
+    default=2,
+    show_default=True,
+    help="How many connections to the relay are kept open.",
+)
+
+
+@click.command("worker")
+@_connections_option
+@with_appcontext
+def worker(connections: int) -> None:
+    """Send mails until ended by SIGTERM or Ctrl-C, and keep the periodic jobs.
+
+    Run one or more, on one machine or several.
+    """
+    deployment = _deployment()
+    _speak()
+    try:
+        transports, owner = _transports(deployment), _owner()
+        made = Worker(
+            prepare=lambda: _prepare(deployment),
+            send=lambda stop: deliver(
+                deployment, transports, owner=owner, stop=stop, connections=connections
+            ),
+            jobs=lambda: run_due(deployment),
+            queue_url=queue_of(deployment.settings.queue_url, deployment.database.engine.url),
+        )
+        with _told_to_end() as is_told_to_end:
+            click.echo(f"Worker {owner} is running; SIGTERM or Ctrl-C ends it.")
+            in_order = made.run(is_told_to_end)
+    except ConsentWidgetError as error:
+        _fail(error)
+    click.echo(f"Worker {owner} has ended.")
+    if not in_order:
+        # A thread waits for an answer that may take minutes; its row will be shown as unknown.
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(1)
+
+
+@click.command("deliver")
+@click.option("--limit", type=click.IntRange(min=1), help="Try at most so many mails.")
+@_connections_option
+@with_appcontext
+def deliver_once(limit: int | None, connections: int) -> None:
+    """Send what is due, then end: for cron, where no worker runs."""
+    deployment = _deployment()
+    try:
+        transports = _transports(deployment)
+        _prepare(deployment)
+        run_due(deployment)
+        with _told_to_end() as is_told_to_end:
+            tried = deliver(
+                deployment,
+                transports,
+                owner=_owner(),
+                stop=is_told_to_end,
+                limit=limit,
+                connections=connections,
+            )
+    except ConsentWidgetError as error:
+        _fail(error)
+    click.echo(f"Mails tried: {tried}.")
+
+
+COMMANDS = (worker, deliver_once)
+
+
+def _deployment() -> Deployment:
+    deployment: Deployment = current_app.extensions["consent_widget"].deployment
+    return deployment
+
+
+def _fail(error: Exception) -> NoReturn:
+    raise click.ClickException(str(error)) from error
+
+
+def _speak() -> None:
+    """To standard error, unless the host has set up its logs."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("consent_widget").setLevel(logging.INFO)
+
+
+def _transports(deployment: Deployment) -> Callable[[], Transport]:
+    """What makes connections, once all that mails need is set.
+
+    Raises:
+        SettingError: names what is missing.
+    """
+    url = deployment.settings.mail_url
+    if url is None:
+        raise SettingError(f"{PREFIX}MAIL_URL", "is needed to send mail, like smtp://user:password@host:587.")
+    letterhead_of(deployment)
+    try:
+        return open_transport(url)
+    except ValueError as error:
+        raise SettingError(f"{PREFIX}MAIL_URL", f"{error}.") from error
+
+
+def _prepare(deployment: Deployment) -> None:
+    """Before the first mail: what a worker that died left behind is settled.
+
+    Raises:
+        SchemaError: run `flask consent upgrade`.
+        StoreUnavailable: the database did not answer.
+    """
+    check_schema(deployment.database)
+    sweep(deployment, now=deployment.clock())
+
+
+def _owner() -> str:
+    """Names this process in the rows that it holds; nobody else ever bears the name."""
+    return f"{socket.gethostname()[:12]}.{os.getpid()}.{secrets.token_hex(4)}"
+
+
+@contextmanager
+def _told_to_end() -> Iterator[Callable[[], bool]]:
+    """Whether SIGTERM or SIGINT has come; a second one ends the process at once."""
+    told: list[int] = []
+
+    def hear(number: int, _frame: object) -> None:
+        told.append(number)
+        signal.signal(number, signal.SIG_DFL)
+
+    # Both by name: a shell that starts this in the background has Ctrl-C ignored.
+    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(told)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
