@@ -24,6 +24,7 @@ from babel.support import Translations
 
 from ..core.consent import LIFETIME
 from ..core.language import LANGUAGES
+from ..core.notice import ChangeClass, Version
 from ..data import data_dir
 
 DOMAIN = "consent_widget"
@@ -63,6 +64,15 @@ class Words:
 WORDS = {language: Words(language) for language in LANGUAGES}
 
 
+def show_change_class(version: Version, t: Words) -> str:
+    """How much a version changes, as readers understand it."""
+    return {
+        ChangeClass.EDITORIAL: t("Wording only, no change of meaning"),
+        ChangeClass.IMPORTANT: t("Important, may affect your rights and interests"),
+        ChangeClass.MATERIAL: t("Material, changes what consent was given for"),
+    }[version.change_class]
+
+
 _DAYS = {"vi": "d MMMM 'năm' y", "en": "d MMMM y"}
 _MOMENTS = {"vi": "'lúc' HH:mm 'ngày' d MMMM 'năm' y", "en": "d MMMM y, HH:mm"}
 
@@ -72,6 +82,11 @@ def moment(when: datetime, *, zone: ZoneInfo, language: str) -> str:
     local = when.astimezone(zone)
     written = format_datetime(local, _MOMENTS[language], locale=language)
     return f"{written} ({_zone_name(local, zone, language)})"
+
+
+def plain_day(when: datetime, *, zone: ZoneInfo, language: str) -> str:
+    """The day of ``when`` in ``zone``, for where time and zone stand nearby."""
+    return format_date(when.astimezone(zone), _DAYS[language], locale=language)
 
 
 def whole_day(day: date, *, zone: ZoneInfo, language: str) -> str:

@@ -1,11 +1,15 @@
 """What is told of a comparison, on a page and in a mail alike."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from ..core.diff import Block, Change, Diff
 from ..core.passage import Form
 from .catalogue import Words
+
+#: Same paragraphs are folded where at least so many stand in a row.
+_FOLD_FROM = 3
 
 
 def summary_of(diff: Diff, t: Words) -> str:
@@ -34,7 +38,15 @@ def fate(block: Block, t: Words) -> str:
     }[block.kind, arrived]
 
 
-def near_changes(blocks: Sequence[Block]) -> set[int]:
+def stretches(blocks: Sequence[Block]) -> Iterator[tuple[bool, list[Block]]]:
+    """The blocks as readers see them, in stretches; True: nothing changed there or nearby, it may be folded."""
+    visible = _near_changes(blocks)
+    for is_visible, places in groupby(range(len(blocks)), key=visible.__contains__):
+        run = [blocks[at] for at in places if not _is_ruler(blocks[at])]
+        yield not is_visible and len(run) >= _FOLD_FROM, run
+
+
+def _near_changes(blocks: Sequence[Block]) -> set[int]:
     """Where the changed blocks are, those beside them, and the heading that each stands under."""
     visible: set[int] = set()
     heading = 0
@@ -49,7 +61,7 @@ def near_changes(blocks: Sequence[Block]) -> set[int]:
 _RULER = re.compile(r"[\s|:-]+")
 
 
-def is_ruler(block: Block) -> bool:
+def _is_ruler(block: Block) -> bool:
     """Whether it is the line under a table's head, which no reader sees."""
     is_row = block.form is Form.ROW and block.kind is not Change.CHANGED
     return is_row and all(_RULER.fullmatch(piece.text) for piece in block.pieces)

@@ -10,12 +10,9 @@ from markupsafe import Markup
 from ..core.diff import Block, Change, compare
 from ..core.passage import Form
 from ..render.catalogue import Words
-from ..render.comparison import fate, is_ruler, near_changes, summary_of
+from ..render.comparison import fate, stretches, summary_of
 from ..render.pieces import cells_of, inline, without_marks
 from .context import render
-
-#: Same paragraphs are folded where at least so many stand in a row.
-_FOLD_FROM = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +66,7 @@ def show_diff(old: str, new: str, t: Words, *, level: int = 2, with_counts: bool
 
 def _runs(blocks: Sequence[Block], t: Words, level: int) -> Iterator[ShownRun]:
     """The blocks, what is far from any change folded."""
-    visible = near_changes(blocks)
-    for is_visible, places in groupby(range(len(blocks)), key=visible.__contains__):
-        run = [blocks[at] for at in places if not is_ruler(blocks[at])]
-        folded = not is_visible and len(run) >= _FOLD_FROM
+    for folded, run in stretches(blocks):
         yield ShownRun(
             summary=t("Unchanged paragraphs: %(number)s", number=len(run)) if folded else "",
             groups=tuple(

@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 
 from ..core.language import GOVERNING
 from ..core.notice import Standing, Version
-from ..render.catalogue import whole_day
+from ..render.catalogue import show_change_class, whole_day
 from ..render.markdown import render_notice
 from .context import common_context
 from .language import WORDS, Words, current_language
@@ -18,7 +18,7 @@ from .markup import consent_cookie_table, consent_settings_link
 from .problems import Problem
 from .reading import alternates, answer_page, find_version, frozen_text, iso, version_links
 from .visit import Visit, visit
-from .words import notice_path, show_change_class, show_effective, show_moment, show_standing
+from .words import notice_path, show_effective, show_moment, show_standing
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 

@@ -8,13 +8,14 @@ from markupsafe import Markup
 from ..core.draft import Draft
 from ..core.language import GOVERNING
 from ..core.notice import Standing, Version
+from ..render.catalogue import show_change_class
 from ..render.markdown import render_notice
 from .context import common_context
 from .language import WORDS, answer_in
 from .markup import consent_cookie_table, consent_settings_link
 from .reading import alternates, iso, version_links
 from .visit import visit
-from .words import show_change_class, show_effective, show_moment
+from .words import show_effective, show_moment
 
 
 def preview_page(draft: Draft, lang: str, stamps: Sequence[str]) -> str:

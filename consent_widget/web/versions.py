@@ -9,13 +9,14 @@ from markupsafe import Markup
 from werkzeug.exceptions import NotFound
 
 from ..core.notice import Standing, Version
+from ..render.catalogue import show_change_class
 from .comparison import show_diff
 from .context import common_context, render
 from .language import WORDS, Words
 from .problems import Problem
 from .reading import alternates, answer_page, find_version, frozen_text, iso, version_links
 from .visit import Visit, visit
-from .words import notice_path, show_change_class, show_effective, show_moment, show_standing
+from .words import notice_path, show_effective, show_moment, show_standing
 
 
 def show_versions(lang: str) -> Response:

@@ -8,7 +8,7 @@ from flask import current_app
 
 from ..core.category import Category, Cookie, Service
 from ..core.consent import Consent
-from ..core.notice import ChangeClass, Standing, Version
+from ..core.notice import Standing, Version
 from ..render.catalogue import listed, moment, span
 from .language import Words
 from .visit import Visit
@@ -156,15 +156,6 @@ def show_standing(visit: Visit, version: Version, standing: Standing, t: Words) 
 def show_effective(standing: Standing, t: Words) -> str:
     """What stands before the effective date."""
     return t("Planned effective date") if standing is Standing.WITHDRAWN else t("Effective from")
-
-
-def show_change_class(version: Version, t: Words) -> str:
-    """How much a version changes, as readers understand it."""
-    return {
-        ChangeClass.EDITORIAL: t("Wording only, no change of meaning"),
-        ChangeClass.IMPORTANT: t("Important, may affect your rights and interests"),
-        ChangeClass.MATERIAL: t("Material, changes what consent was given for"),
-    }[version.change_class]
 
 
 def show_asked_again(visit: Visit, consent: Consent, t: Words) -> AskedAgain | None:
