@@ -2,9 +2,9 @@
 
 from typing import Protocol
 
-from ..core.reply import Outcome as Outcome
-from ..core.reply import Reply as Reply
-from ..core.reply import Stage as Stage
+from ..core.reply import Outcome, Reply, Stage
+
+__all__ = ["Outcome", "Reply", "Stage", "Transport"]
 
 
 class Transport(Protocol):
