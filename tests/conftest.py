@@ -11,10 +11,10 @@ import sqlalchemy
 from flask import Flask, has_app_context
 from flask.testing import FlaskClient
 
-from consent_widget.services.notice import import_notices
 from consent_widget.services.setup import upgrade_database
 from consent_widget.storage.database import Database, open_engine
 from tests import factories, postgresql
+from tests.mailroom import MAIL, Mailroom
 
 # Repeatable: the same examples on every machine, and no deadline for a busy one to miss.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
@@ -117,15 +117,7 @@ def prepared_sqlite(_migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFac
     """A SQLite file with our tables and version 1 in force: copied, it saves each test the migration."""
     folder = tmp_path_factory.mktemp("prepared")
     made = Database(open_engine(factories.copy_database(_migrated_sqlite, folder)))
-    import_notices(
-        made,
-        factories.NOTICES,
-        now=factories.IN_FORCE_SINCE,
-        categories=factories.OPTIONAL,
-        parse_time=lambda value: pytest.fail(f"the first notice names no date, but {value!r}"),
-        announced=lambda connection, draft: None,
-        announce=True,
-    )
+    factories.import_first(made)
     made.engine.dispose()
     return folder / "consent.sqlite"
 
@@ -162,6 +154,16 @@ def make_app(prepared_sqlite: Path, clock: factories.Clock, tmp_path: Path) -> I
 def app(make_app: MakeApp) -> Flask:
     """A host whose notice is in force and whose visitors have not decided yet."""
     return make_app()
+
+
+@pytest.fixture
+def mailroom(make_app: MakeApp, database_url: str, clock: factories.Clock) -> Mailroom:
+    """A host that can send mail, version 1 in force, on a database of each kind."""
+    app = make_app(database_url=database_url, config=MAIL)
+    found = factories.deployment(app).database
+    upgrade_database(found)
+    factories.import_first(found)
+    return Mailroom(app, clock)
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from consent_widget.core.language import Localized
 from consent_widget.core.notice import ChangeClass, Edition, NoticeText, Schedule, Version
 from consent_widget.core.workflow import State
 from consent_widget.services.deployment import Deployment
+from consent_widget.services.notice import import_notices
 from consent_widget.storage import consent as consent_storage
 from consent_widget.storage.consent import Evidence
 from consent_widget.storage.database import Database
@@ -295,6 +296,23 @@ def host_app(
     given: dict[str, Any] = {"categories": HOST_CATEGORIES, "clock": clock}
     ConsentWidget(app, **given | options)
     return app
+
+
+def import_first(database: Database) -> None:
+    """Version 1 of the demonstration's notice, in force since IN_FORCE_SINCE."""
+    import_notices(
+        database,
+        NOTICES,
+        now=IN_FORCE_SINCE,
+        categories=OPTIONAL,
+        parse_time=_no_time,
+        announced=lambda connection, draft: None,
+        announce=True,
+    )
+
+
+def _no_time(value: object) -> datetime:
+    raise AssertionError(f"the first notice names no date, but {value!r}")
 
 
 def copy_database(prepared: Path, folder: Path) -> str:

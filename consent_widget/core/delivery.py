@@ -123,7 +123,7 @@ def sources(event: Event) -> tuple[State, ...]:
 
 def wait(attempts: int, jitter: float) -> timedelta:
     """How long after the ``attempts``-th try the next one; ``jitter`` in 0..1 spreads it over half of that."""
-    full = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** max(0, attempts - 1))
+    full = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(20, max(0, attempts - 1)))
     return timedelta(seconds=full.total_seconds() * (0.75 + 0.5 * jitter))
 
 

@@ -113,7 +113,8 @@ def _audience(campaign: Campaign, now: datetime, *, late: bool = False) -> tuple
 def _add(connection: Connection, campaign: Campaign, chosen: Select[Any]) -> int:
     put = insert_or(connection, deliveries).from_select(_COPIED, chosen)
     put = put.on_conflict_do_nothing(index_elements=["campaign_id", "subscription_id"])
-    return connection.execute(put).rowcount
+    # Of an INSERT SQLAlchemy does not keep it unless it is told to.
+    return connection.execute(put, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def _last_of(connection: Connection, ids: Select[Any], limit: int) -> int | None:

@@ -23,7 +23,6 @@ from consent_widget.services.draft import (
     load_draft,
     submit_draft,
 )
-from consent_widget.services.notice import import_notices
 from consent_widget.services.setup import upgrade_database
 from consent_widget.storage.database import metadata
 from tests import factories
@@ -83,15 +82,7 @@ class Newsroom:
     def prepare(self) -> None:
         """Tables, and version 1 in force, in an empty database."""
         upgrade_database(self.deployment.database)
-        import_notices(
-            self.deployment.database,
-            factories.NOTICES,
-            now=factories.IN_FORCE_SINCE,
-            categories=factories.OPTIONAL,
-            parse_time=_no_time,
-            announced=lambda connection, draft: None,
-            announce=True,
-        )
+        factories.import_first(self.deployment.database)
 
     def browser(self, user: str | None = None) -> FlaskClient:
         """A browser of its own, signed in as ``user``."""
@@ -147,10 +138,6 @@ class Newsroom:
                 )
             ]
         return counts, rows
-
-
-def _no_time(value: object) -> Any:
-    raise AssertionError(f"the first notice names no date, but {value!r}")
 
 
 def _sign_in(user: str) -> Response:

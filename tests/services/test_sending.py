@@ -1,0 +1,400 @@
+"""Mails leave: each fenced before, settled after; nothing lost, nothing twice, on both databases."""
+
+from datetime import timedelta
+
+import pytest
+
+from consent_widget.core.campaign import PauseReason, Policy, State
+from consent_widget.core.delivery import LEASE
+from consent_widget.core.delivery import State as Row
+from consent_widget.core.errors import SettingError
+from consent_widget.core.links import UNSUBSCRIBE
+from consent_widget.core.reply import AUTH, TIMEOUT, Reply, Stage, lost
+from consent_widget.services import campaign as steering
+from consent_widget.services.audience import leave_campaigns
+from consent_widget.services.sending import deliver
+from consent_widget.services.upkeep import reap, sweep
+from consent_widget.storage.subscription import suppressed_for
+from tests.conftest import MakeApp
+from tests.factories import deployment
+from tests.mailroom import ACCEPTED, APPROVER, DOWN, LOST, MAIL, Mailroom, Relay, refusal
+
+
+def test_everybody_gets_one_mail_and_the_campaign_is_done(mailroom: Mailroom) -> None:
+    addresses = mailroom.subscribe(60)
+    mailroom.announce()
+    relay = Relay()
+
+    tried = mailroom.deliver(relay, connections=3)
+
+    assert tried == 60
+    assert sorted(relay.taken) == sorted(addresses)
+    assert mailroom.states() == {"accepted": 60}
+    campaign = mailroom.campaign()
+    assert (campaign.state, campaign.started_at, campaign.finished_at) == (
+        State.DONE,
+        mailroom.clock(),
+        mailroom.clock(),
+    )
+    assert mailroom.deliver(relay) == 0
+
+
+def test_each_mail_is_of_its_recipient_alone(mailroom: Mailroom) -> None:
+    addresses = mailroom.subscribe(20) + mailroom.subscribe(5, language="en")
+    mailroom.announce()
+    relay = Relay()
+
+    mailroom.deliver(relay, connections=3)
+
+    links = mailroom.deployment.links
+    for address, number in zip(addresses, mailroom.ids(addresses), strict=True):
+        (mail,) = relay.mails[address]
+        token = links.seal(UNSUBSCRIBE, number, f"salt of {address}"[:32]).encode()
+        assert mail.count(token) >= 1
+        assert f"\r\nTo: {address}\r\n".encode() in mail
+        assert not any(other.encode() in mail for other in addresses if not address.startswith(other[:7]))
+
+
+def test_a_mail_sent_again_is_the_same_mail(mailroom: Mailroom) -> None:
+    (reader,) = mailroom.subscribe(1)
+    mailroom.announce()
+    relay = Relay(says=lambda recipient, time: LOST if time == 1 else ACCEPTED)
+    mailroom.deliver(relay)
+    steering.resend_unknown(mailroom.deployment, mailroom.campaign().id, staff=APPROVER, now=mailroom.clock())
+    mailroom.clock.tick(minutes=5)
+
+    mailroom.deliver(relay, owner="another")
+
+    first, second = relay.mails[reader]
+    assert first == second
+
+
+def test_a_limit_stops_and_what_was_claimed_is_there_for_the_next(mailroom: Mailroom) -> None:
+    mailroom.subscribe(10)
+    mailroom.announce()
+    relay = Relay()
+
+    assert mailroom.deliver(relay, limit=4) == 4
+    assert mailroom.states() == {"accepted": 4, "pending": 6}
+    assert mailroom.deliver(relay) == 6
+    assert len(set(relay.taken)) == 10
+
+
+def test_a_worker_told_to_stop_gives_back_what_it_has_not_begun(mailroom: Mailroom) -> None:
+    mailroom.subscribe(10)
+    mailroom.announce()
+    relay = Relay()
+
+    mailroom.deliver(relay, stop=lambda: len(relay.taken) >= 3)
+
+    assert mailroom.states() == {"accepted": 3, "pending": 7}
+
+
+def test_two_workers_share_the_rows(mailroom: Mailroom) -> None:
+    """The second claims while the first is in the middle of a mail."""
+    mailroom.subscribe(120)
+    mailroom.announce()
+    second = Relay()
+    started: list[str] = []
+
+    def in_between(recipient: str) -> None:
+        if not started:
+            started.append(recipient)
+            mailroom.deliver(second, owner="second")
+
+    first = Relay(before=in_between)
+    mailroom.deliver(first, owner="first")
+
+    assert second.taken
+    assert not set(first.taken) & set(second.taken)
+    assert len(first.taken) + len(second.taken) == 120
+
+
+@pytest.mark.parametrize("state", ["unsubscribed", "suppressed", "pending"])
+def test_whoever_left_since_the_claim_gets_nothing(mailroom: Mailroom, state: str) -> None:
+    first, second = mailroom.subscribe(2)
+    mailroom.announce()
+    relay = Relay(before=lambda recipient: mailroom.change([second], state=state))
+
+    mailroom.deliver(relay)
+
+    assert relay.taken == [first]
+    expected = "suppressed" if state == "suppressed" else "cancelled"
+    assert mailroom.states() == {"accepted": 1, expected: 1}
+    assert mailroom.campaign().state is State.DONE
+
+
+def test_a_pause_bites_at_the_next_mail_and_nothing_is_lost(mailroom: Mailroom) -> None:
+    mailroom.subscribe(5)
+    mailroom.announce()
+    number = mailroom.campaign().id
+
+    def in_between(recipient: str) -> None:
+        if not relay.taken:
+            steering.pause(mailroom.deployment, number, reason="Đợi", staff=APPROVER, now=mailroom.clock())
+
+    relay = Relay(before=in_between)
+    mailroom.deliver(relay)
+
+    assert mailroom.states() == {"accepted": 1, "pending": 4}
+    steering.resume(mailroom.deployment, number, staff=APPROVER, now=mailroom.clock())
+    mailroom.deliver(relay)
+    assert len(set(relay.taken)) == len(relay.taken) == 5
+
+
+def test_somebody_who_left_while_their_mail_was_on_its_way_stays_accepted(mailroom: Mailroom) -> None:
+    (reader,) = mailroom.subscribe(1)
+    (number,) = mailroom.ids([reader])
+    mailroom.announce()
+
+    def leave(recipient: str) -> None:
+        with mailroom.deployment.database.writing() as connection:
+            leave_campaigns(connection, number, now=mailroom.clock())
+
+    relay = Relay(before=leave)
+    mailroom.deliver(relay)
+
+    assert mailroom.states() == {"accepted": 1}
+
+
+# What servers answer
+
+
+def test_greylisting_delays_one_mail_and_no_other(mailroom: Mailroom) -> None:
+    addresses = mailroom.subscribe(5)
+    mailroom.announce()
+    grey = addresses[2]
+    later = refusal(450, "4.2.0 come back")
+    relay = Relay(says=lambda recipient, time: later if recipient == grey and time < 3 else ACCEPTED)
+
+    mailroom.deliver(relay)
+    assert mailroom.states() == {"accepted": 4, "pending": 1}
+    for _ in range(2):
+        mailroom.clock.tick(minutes=5)
+        mailroom.deliver(relay)
+
+    assert mailroom.states() == {"accepted": 5}
+    assert relay.tries[grey] == 3
+
+
+def test_a_mailbox_that_does_not_exist_is_suppressed(mailroom: Mailroom) -> None:
+    _, bad = mailroom.subscribe(2)
+    mailroom.announce()
+    relay = Relay(says=lambda recipient, time: refusal(550, "5.1.1 nobody") if recipient == bad else ACCEPTED)
+
+    mailroom.deliver(relay)
+    mailroom.clock.tick(days=3)
+    mailroom.deliver(relay)
+
+    assert mailroom.states() == {"accepted": 1, "failed": 1}
+    assert relay.tries[bad] == 1
+    with mailroom.deployment.database.reading() as connection:
+        assert suppressed_for(connection, mailroom.deployment.pseudonyms.every(bad)) == "bounce"
+    assert mailroom.campaign().state is State.DONE
+
+
+def test_a_policy_refusal_pauses_the_campaign_and_says_why(mailroom: Mailroom) -> None:
+    mailroom.subscribe(5)
+    mailroom.announce()
+    relay = Relay(says=lambda recipient, time: refusal(550, "5.7.1 You are on a list"))
+
+    mailroom.deliver(relay)
+
+    campaign = mailroom.campaign()
+    assert (campaign.state, campaign.pause_reason) == (State.PAUSED, PauseReason.POLICY)
+    assert "You are on a list" in campaign.pause_detail
+    assert sum(relay.tries.values()) == 1
+    assert mailroom.states() == {"pending": 5}
+
+
+def test_content_refused_for_all_pauses_and_resumes_without_loss(mailroom: Mailroom) -> None:
+    addresses = mailroom.subscribe(30)
+    mailroom.announce()
+    mended: list[bool] = []
+    refused = refusal(554, "5.6.0 content refused", Stage.DOT)
+    relay = Relay(says=lambda recipient, time: ACCEPTED if mended else refused)
+
+    mailroom.deliver(relay)
+
+    campaign = mailroom.campaign()
+    assert (campaign.state, campaign.pause_reason) == (State.PAUSED, PauseReason.REFUSED)
+    assert sum(relay.tries.values()) <= 3
+    mended.append(True)
+    steering.resume(mailroom.deployment, campaign.id, staff=APPROVER, now=mailroom.clock())
+    mailroom.clock.tick(minutes=5)
+    mailroom.deliver(relay)
+    assert sorted(relay.taken) == sorted(addresses)
+    assert mailroom.states() == {"accepted": 30}
+
+
+def test_a_relay_that_is_away_is_asked_ever_less_often_and_no_mail_fails(mailroom: Mailroom) -> None:
+    addresses = mailroom.subscribe(10)
+    mailroom.announce()
+    back: list[bool] = []
+    relay = Relay(says=lambda recipient, time: ACCEPTED if back else DOWN)
+
+    for _ in range(60):
+        mailroom.deliver(relay)
+        mailroom.clock.tick(minutes=1)
+
+    asked = sum(relay.tries.values())
+    assert 5 < asked < 40
+    assert mailroom.states() == {"pending": 10}
+    back.append(True)
+    mailroom.clock.tick(minutes=5)
+    mailroom.deliver(relay)
+    assert sorted(relay.taken) == sorted(addresses)
+
+
+def test_our_own_fault_pauses_and_no_address_is_blamed(mailroom: Mailroom) -> None:
+    mailroom.subscribe(3)
+    mailroom.announce()
+    relay = Relay(says=lambda recipient, time: lost(AUTH, "535 5.7.8 bad password", stage=Stage.CONNECT))
+
+    mailroom.deliver(relay)
+
+    campaign = mailroom.campaign()
+    assert (campaign.state, campaign.pause_reason) == (State.PAUSED, PauseReason.SETTINGS)
+    assert mailroom.states() == {"pending": 3}
+    assert all(one.attempts == 0 for one in mailroom.rows())
+
+
+def test_a_domain_that_asks_for_it_is_left_alone_and_the_others_are_not(mailroom: Mailroom) -> None:
+    slow = mailroom.subscribe(20, domain="slow.example")
+    fast = mailroom.subscribe(20, domain="fast.example")
+    mailroom.announce()
+    busy: list[bool] = [True]
+
+    def says(recipient: str, time: int) -> Reply:
+        return refusal(451, "4.7.1 too fast") if recipient in slow and busy else ACCEPTED
+
+    relay = Relay(says=says)
+    mailroom.deliver(relay)
+
+    assert sorted(relay.taken) == sorted(fast)
+    assert sum(relay.tries.get(one, 0) for one in slow) < len(slow)
+    busy.clear()
+    mailroom.clock.tick(hours=1)
+    mailroom.deliver(relay)
+    assert sorted(relay.taken) == sorted(slow + fast)
+
+
+def test_a_lost_answer_is_unknown_and_not_sent_again_by_itself(mailroom: Mailroom) -> None:
+    mailroom.subscribe(1)
+    mailroom.announce()
+    relay = Relay(says=lambda recipient, time: lost(TIMEOUT, "", stage=Stage.DOT))
+
+    mailroom.deliver(relay)
+    mailroom.clock.tick(days=1)
+    sweep(mailroom.deployment, now=mailroom.clock())
+    mailroom.deliver(relay)
+
+    assert mailroom.states() == {"unknown": 1}
+    assert sum(relay.tries.values()) == 1
+    assert mailroom.campaign().state is State.DONE
+
+
+def test_the_policy_may_send_the_unknown_again(mailroom: Mailroom) -> None:
+    mailroom.subscribe(1)
+    mailroom.announce()
+    steering.set_policy(
+        mailroom.deployment,
+        mailroom.campaign().id,
+        Policy.RESEND_SAME_ID,
+        staff=APPROVER,
+        now=mailroom.clock(),
+    )
+    relay = Relay(says=lambda recipient, time: LOST if time == 1 else ACCEPTED)
+
+    mailroom.deliver(relay)
+    mailroom.clock.tick(minutes=5)
+    mailroom.deliver(relay)
+
+    assert mailroom.states() == {"accepted": 1}
+    assert sum(relay.tries.values()) == 2
+
+
+# Workers that die
+
+
+class Killed(BaseException):
+    """What a kill -9 looks like from within: nothing after it runs."""
+
+
+def test_a_worker_killed_while_sending_leaves_one_unknown_and_the_rest_to_others(mailroom: Mailroom) -> None:
+    mailroom.subscribe(10)
+    mailroom.announce()
+
+    def die(recipient: str) -> None:
+        if len(relay.taken) == 3:
+            raise Killed
+
+    relay = Relay(before=die)
+    with pytest.raises(Killed):
+        mailroom.deliver(relay)
+
+    assert mailroom.states() == {"accepted": 2, "sending": 2, "leased": 6} or mailroom.states() == {
+        "accepted": 3,
+        "sending": 1,
+        "leased": 6,
+    }
+    mailroom.clock.now += LEASE
+    assert reap(mailroom.deployment, now=mailroom.clock()) == 7
+    other = Relay()
+    mailroom.deliver(other)
+    assert mailroom.states() == {"accepted": 9, "unknown": 1}
+    assert not set(relay.taken) & set(other.taken)
+
+
+def test_a_slow_worker_still_tells_what_became_of_its_mail(mailroom: Mailroom) -> None:
+    """Its lease ran out while the server thought it over; somebody else reaped the row."""
+    mailroom.subscribe(1)
+    mailroom.announce()
+
+    def think(recipient: str) -> None:
+        mailroom.clock.now += LEASE
+        reap(mailroom.deployment, now=mailroom.clock())
+        assert mailroom.states() == {"unknown": 1}
+
+    mailroom.deliver(Relay(before=think))
+
+    assert mailroom.states() == {"accepted": 1}
+
+
+def test_a_lease_that_ran_out_before_the_fence_sends_nothing(mailroom: Mailroom) -> None:
+    mailroom.subscribe(2)
+    mailroom.announce()
+    other = Relay()
+
+    def think(recipient: str) -> None:
+        if not other.taken:
+            mailroom.clock.now += LEASE
+            reap(mailroom.deployment, now=mailroom.clock())
+            mailroom.deliver(other, owner="other")
+
+    slow = Relay(before=think)
+    mailroom.deliver(slow)
+
+    assert len(slow.taken) == len(other.taken) == 1
+    assert slow.taken != other.taken
+
+
+def test_without_a_sender_nothing_is_claimed(make_app: MakeApp) -> None:
+    app = make_app(config={name: value for name, value in MAIL.items() if "FROM" not in name})
+    with pytest.raises(SettingError, match="MAIL_FROM"):
+        deliver(deployment(app), Relay(), owner="worker")
+
+
+def test_time_set_back_sends_nothing_twice(mailroom: Mailroom) -> None:
+    addresses = mailroom.subscribe(10)
+    mailroom.announce()
+    relay = Relay()
+    mailroom.deliver(relay, limit=5)
+    mailroom.clock.now -= timedelta(days=1)
+
+    mailroom.deliver(relay)
+    mailroom.clock.now += timedelta(days=1)
+    mailroom.deliver(relay)
+
+    assert sorted(relay.taken) == sorted(addresses)
+    assert [one.state for one in mailroom.rows()] == [Row.ACCEPTED] * 10
