@@ -180,6 +180,18 @@ def _queue_url(key: str, value: Any) -> str | None:
     return text
 
 
+def _erasure_file(key: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    text = _text(key, value)
+    if not Path(text).is_absolute():
+        raise SettingError(
+            key,
+            f"must be a whole path like /srv/site/erasures.jsonl, the same for each process, not {value!r}.",
+        )
+    return text
+
+
 def _cookie_name(key: str, value: Any) -> str:
     text = _text(key, value)
     if not text.isascii() or not text.replace("_", "").replace("-", "").isalnum() or text.startswith("__"):
@@ -241,7 +253,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "mail_url": _optional_text,
     "mail_from": _optional_text,
     "queue_url": _queue_url,
-    "erasure_file": _optional_text,
+    "erasure_file": _erasure_file,
     "gpc_declared": _flag,
 }
 

@@ -22,7 +22,13 @@ from .admin.desk import Desk
 from .cli import commands
 from .config import PREFIX, Settings, check_option_names, own_cookies, read_register, read_settings
 from .core.category import Category
-from .core.errors import ConsentWidgetError, LedgerError, SettingError, StoreUnavailable
+from .core.errors import (
+    ConsentWidgetError,
+    JournalUnavailable,
+    LedgerError,
+    SettingError,
+    StoreUnavailable,
+)
 from .core.ledger_key import LogKey
 from .core.links import Links
 from .core.pseudonym import Pseudonyms
@@ -32,6 +38,7 @@ from .core.stamp import Stamps
 from .data import data_dir
 from .services.deployment import Deployment
 from .services.ledger import hand_over
+from .services.replay import replay
 from .services.schedule import ScheduleCache
 from .services.setup import check_schema, note_keys, problems
 from .storage.database import Database, open_engine
@@ -246,7 +253,7 @@ class Installed:
 
         Raises:
             SchemaError: run `flask consent upgrade`.
-            SettingError: BASE_TEMPLATE is no template of the app.
+            SettingError: BASE_TEMPLATE is no template of the app, or ERASURE_FILE cannot be used.
         """
         if not self._ready and path != self._health_path:
             with self._lock:
@@ -264,11 +271,15 @@ class Installed:
         self._check_layout()
         try:
             check_schema(self.deployment.database)
+            replay(self.deployment, now=self.deployment.clock())
             note_keys(self.deployment.database, self.deployment.fingerprints, now=self.deployment.clock())
             hand_over(self.deployment, now=self.deployment.clock())
         except LedgerError as error:
             # Visitors need no ledger; staff are told when they enter something.
             logger.error("The ledger was not handed over to the present key: %s", error)
+        except JournalUnavailable as error:
+            # Whoever was erased since the last backup would be seen, and written to, again.
+            raise SettingError(f"{PREFIX}ERASURE_FILE", str(error)) from error
         except StoreUnavailable as error:
             # A page view needs no database; the next request looks again.
             _report(error)

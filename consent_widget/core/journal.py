@@ -66,18 +66,21 @@ def read_line(line: bytes) -> Said | Sent | None:
 
 @dataclass(frozen=True)
 class Standing:
-    """What holds at the journal's end: by hash, since when; by campaign, how far it had gone."""
+    """What holds at the journal's end: by hash, the line that says so; by campaign, how far it had gone.
 
-    erased: Mapping[str, datetime] = field(default_factory=dict)
-    left: Mapping[str, datetime] = field(default_factory=dict)
-    suppressed: Mapping[str, datetime] = field(default_factory=dict)
+    ``unread`` lines say nothing to this release.
+    """
+
+    erased: Mapping[str, Said] = field(default_factory=dict)
+    left: Mapping[str, Said] = field(default_factory=dict)
+    suppressed: Mapping[str, Said] = field(default_factory=dict)
     claims: Mapping[str, int] = field(default_factory=dict)
     unread: int = 0
 
 
 def standing(lines: Iterable[bytes]) -> Standing:
-    """The last word on each address and campaign; what cannot be read is counted."""
-    of: dict[Word, dict[str, datetime]] = {Word.ERASED: {}, Word.LEFT: {}, Word.SUPPRESSED: {}}
+    """The last word on each address and campaign."""
+    of: dict[Word, dict[str, Said]] = {Word.ERASED: {}, Word.LEFT: {}, Word.SUPPRESSED: {}}
     undone_by = {Word.JOINED: of[Word.LEFT], Word.RELEASED: of[Word.SUPPRESSED]}
     claims: dict[str, int] = {}
     unread = 0
@@ -90,7 +93,7 @@ def standing(lines: Iterable[bytes]) -> Standing:
             for one in found.hashes:
                 undone_by[found.word].pop(one, None)
         else:
-            of[found.word].update(dict.fromkeys(found.hashes, found.at))
+            of[found.word].update(dict.fromkeys(found.hashes, found))
     return Standing(of[Word.ERASED], of[Word.LEFT], of[Word.SUPPRESSED], claims, unread)
 
 

@@ -1,6 +1,5 @@
 """Whether a text speaks of a mailbox, however a mail program wrote it down."""
 
-import binascii
 import re
 from base64 import b64decode
 from quopri import decodestring
@@ -22,9 +21,7 @@ def _forms(text: str) -> list[str]:
         # A line of text may stand before the block without a gap: each start is tried.
         for start in range(4):
             part = packed[start:]
-            try:
-                decoded = b64decode(part[: len(part) - len(part) % 4])
-            except (binascii.Error, ValueError):
-                continue
+            whole = part[:-1] if len(part) % 4 == 1 else part
+            decoded = b64decode(whole + "=" * (-len(whole) % 4))
             forms.append(decoded.decode("utf-8", "replace"))
     return forms

@@ -2,7 +2,7 @@
 
 The row keeps its id, keyed hash, language and times, so that what was proved stays proved
 (law.md M07 and M13; PDPL Art. 4(1)(d), 14). What the files of the database still hold of
-a deleted row is overwritten by :mod:`.scrub`.
+what was deleted is overwritten by :func:`scrub`, soon after.
 """
 
 import logging
@@ -17,6 +17,8 @@ from ..core.journal import Word
 from ..core.mention import mentions
 from ..core.subscription import Event, Subscription, advance
 from ..storage import erasure as storage
+from ..storage.scrub import scrub as scrub_files
+from ..storage.subscription import load_subscription
 from .audience import leave_campaigns
 from .deployment import Deployment
 from .journal import hashes_of, note
@@ -57,20 +59,43 @@ def erase(
     Raises:
         JournalUnavailable: ERASURE_FILE did not take it; let the transaction be rolled back.
     """
-    storage.secure(connection)
-    found = storage.lock_row(connection, subscription_id)
+    found = load_subscription(connection, subscription_id, lock=True)
     if found is None or found.erased_at is not None:
         return False
     note(deployment, Word.ERASED, hashes_of(deployment, found), now=now)
+    _erase(deployment, connection, found, now=now, by=by)
+    return True
+
+
+def erase_again(
+    deployment: Deployment,
+    connection: Connection,
+    subscription_id: int,
+    *,
+    before: datetime,
+    now: datetime,
+    by: str,
+) -> bool:
+    """The same where the journal knows already, for a row that was made ``before`` it was erased."""
+    found = load_subscription(connection, subscription_id, lock=True)
+    if found is None or found.erased_at is not None or found.created_at > before:
+        return False
+    _erase(deployment, connection, found, now=now, by=by)
+    return True
+
+
+def _erase(
+    deployment: Deployment, connection: Connection, found: Subscription, *, now: datetime, by: str
+) -> None:
     empty(connection, found, now=now, reason="erased")
     if found.address:
         _drop_reports(connection, found.address)
     _enter(deployment, connection, found, now=now, by=by)
-    return True
 
 
 def empty(connection: Connection, found: Subscription, *, now: datetime, reason: str) -> None:
     """Take the address out of a locked row that may hold it no longer; ``reason`` counts where it had not ended."""
+    storage.secure(connection)
     leave_campaigns(connection, found.id, now=now, code="erased")
     storage.empty_row(
         connection,
@@ -80,6 +105,30 @@ def empty(connection: Connection, found: Subscription, *, now: datetime, reason:
         reason=reason,
         erased_at=now,
     )
+    storage.note_erased(connection, now=now)
+
+
+def scrub(deployment: Deployment) -> str | None:
+    """Overwrite what the files of the database still hold of what was erased; None when that is done.
+
+    Else what keeps it from being done; it is tried again by the next purge. Nothing is done where
+    nothing was erased since the last time. SQLite and PostgreSQL write the tables anew for it, and
+    whoever wants to write meanwhile waits.
+
+    Raises:
+        StoreUnavailable: the database did not answer.
+    """
+    database = deployment.database
+    with database.reading() as connection:
+        at = storage.erased_at(connection)
+    if at is None:
+        return None
+    with database.failing_as_one():
+        left = scrub_files(database.engine)
+    if left is None:
+        with database.writing() as connection:
+            storage.forget_erased(connection, at)
+    return left
 
 
 def find(deployment: Deployment, address: str) -> Forgotten:
@@ -113,6 +162,8 @@ def forget(deployment: Deployment, address: str, *, now: datetime, by: str) -> F
         reports = _drop_reports(connection, identity)
         waiting = storage.waiting_for(connection, identity)
         storage.stop_waiting(connection, waiting, identity)
+        if reports or waiting:
+            storage.note_erased(connection, now=now)
         for one in ids:
             erase(deployment, connection, one, now=now, by=by)
     return Forgotten(subscriptions=len(ids), requests=len(waiting), reports=reports)

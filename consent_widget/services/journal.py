@@ -153,6 +153,7 @@ def _write(descriptor: int, line: bytes) -> None:
 
 def _unavailable(error: OSError) -> JournalUnavailable:
     return JournalUnavailable(
-        f"CONSENT_WIDGET_ERASURE_FILE cannot be read and written ({type(error).__name__}); nothing was erased. "
-        "Give the web and worker processes the right to do so, and look whether its disk is full or missing."
+        f"The file of CONSENT_WIDGET_ERASURE_FILE cannot be read and written ({type(error).__name__}), so nothing was "
+        "erased and nothing is sent. Let the web and worker processes write to it, and look whether its disk is "
+        "there and has room."
     )

@@ -78,6 +78,7 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         "recursive_triggers=ON",
+        "secure_delete=ON",  # what is erased is overwritten with zeros (storage.scrub does the rest)
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -5,29 +5,22 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
 
-from ..core.delivery import SETTLED
-from ..core.subscription import State, Subscription
-from .delivery import bounces, deliveries
-from .subscription import links, subscriptions
+from ..core.subscription import State
+from .database import insert_or
+from .delivery import bounces, deliveries, jobs
+from .subscription import delete_links, links, subscriptions, suppressions
 
 #: A driver takes a bounded number of values.
 _MANY = 500
 
+#: In the table of jobs: when something was erased last whose bytes may still stand in the files.
+_ERASED = "erased"
+
 
 def secure(connection: Connection) -> None:
-    """From here on SQLite overwrites with zeros what it deletes; other databases see :func:`sweep_out`."""
+    """From here on SQLite overwrites what it deletes with zeros, also where the engine is the host's."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA secure_delete=ON")
-
-
-def lock_row(connection: Connection, subscription_id: int) -> Subscription | None:
-    """The subscription, which nobody else changes until the transaction ends; None where there is none."""
-    chosen = select(subscriptions).where(subscriptions.c.id == subscription_id).with_for_update()
-    row = connection.execute(chosen).mappings().one_or_none()
-    if row is None:
-        return None
-    values = {name: value for name, value in row.items() if name not in ("identity", "domain")}
-    return Subscription(**values | {"state": State(row["state"])})
 
 
 def rows_of(connection: Connection, identity: str, hashes: Collection[str]) -> list[int]:
@@ -46,7 +39,7 @@ def empty_row(connection: Connection, subscription_id: int, **values: object) ->
         .where(subscriptions.c.id == subscription_id)
         .values(address=None, identity=None, domain="", new_address=None, **values)
     )
-    connection.execute(delete(links).where(links.c.subscription_id == subscription_id))
+    delete_links(connection, subscription_id)
     mine = deliveries.c.subscription_id == subscription_id
     connection.execute(delete(deliveries).where(mine, deliveries.c.campaign_id.is_(None)))
     connection.execute(update(deliveries).where(mine, deliveries.c.domain != "").values(domain=""))
@@ -111,27 +104,54 @@ def going_on(connection: Connection, hashes: Collection[str]) -> list[tuple[int,
 def _by_hash(
     connection: Connection, hashes: Collection[str], *where: ColumnElement[bool]
 ) -> list[tuple[int, str]]:
-    every = sorted(hashes)
     found: list[tuple[int, str]] = []
-    for start in range(0, len(every), _MANY):
+    for some in _chunks(hashes):
         chosen = select(subscriptions.c.id, subscriptions.c.address_hash).where(
-            subscriptions.c.address_hash.in_(every[start : start + _MANY]), *where
+            subscriptions.c.address_hash.in_(some), *where
         )
         found += [(int(row.id), str(row.address_hash)) for row in connection.execute(chosen)]
     return found
 
 
-def last_erased_at(connection: Connection) -> datetime | None:
-    """When an address was taken out of a row last."""
-    found: datetime | None = connection.execute(select(func.max(subscriptions.c.erased_at))).scalar()
+def _chunks(hashes: Collection[str]) -> Iterator[list[str]]:
+    every = sorted(hashes)
+    for start in range(0, len(every), _MANY):
+        yield every[start : start + _MANY]
+
+
+def end_row(connection: Connection, subscription_id: int, *, state: State, at: datetime) -> None:
+    """Note that somebody left, as far as a journal can tell how."""
+    connection.execute(
+        update(subscriptions)
+        .where(subscriptions.c.id == subscription_id)
+        .values(state=state, ended_at=at, reason="page", new_address=None)
+    )
+    delete_links(connection, subscription_id)
+
+
+def not_suppressed(connection: Connection, hashes: Collection[str]) -> set[str]:
+    """Those of ``hashes`` to which mail may go."""
+    known: set[str] = set()
+    for some in _chunks(hashes):
+        chosen = select(suppressions.c.address_hash).where(suppressions.c.address_hash.in_(some))
+        known.update(connection.execute(chosen).scalars())
+    return set(hashes) - known
+
+
+def note_erased(connection: Connection, *, now: datetime) -> None:
+    """Let the next :func:`consent_widget.storage.scrub.scrub` know that there is something to do."""
+    put = insert_or(connection, jobs).values(name=_ERASED, taken_at=now)
+    connection.execute(put.on_conflict_do_update(index_elements=["name"], set_={"taken_at": now}))
+
+
+def erased_at(connection: Connection) -> datetime | None:
+    """When something was erased that the files may still hold; None where all is overwritten."""
+    found: datetime | None = connection.execute(
+        select(jobs.c.taken_at).where(jobs.c.name == _ERASED)
+    ).scalar()
     return found
 
 
-def has_open_letters(connection: Connection, subscription_id: int) -> bool:
-    """Whether a letter to it is not settled yet."""
-    chosen = select(deliveries.c.id).where(
-        deliveries.c.subscription_id == subscription_id,
-        deliveries.c.campaign_id.is_(None),
-        deliveries.c.state.not_in(SETTLED),
-    )
-    return connection.execute(chosen.limit(1)).first() is not None
+def forget_erased(connection: Connection, at: datetime) -> None:
+    """All that was erased up to ``at`` is overwritten; what came since is left to the next time."""
+    connection.execute(delete(jobs).where(jobs.c.name == _ERASED, jobs.c.taken_at == at))
