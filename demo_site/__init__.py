@@ -11,6 +11,7 @@ from consent_widget.accounts import StaffAccounts
 
 from . import language, policy
 from .cookies import cookies
+from .mailbox import mailbox
 from .pages import pages
 from .register import categories
 from .settings import product_settings, read_settings, secret_key, ticking_clock
@@ -40,11 +41,16 @@ def create_app() -> Flask:
         CONSENT_WIDGET_BASE_TEMPLATE="layout.html",
         CONSENT_WIDGET_UNDECLARED_COOKIES="block",
         CONSENT_WIDGET_GPC_DECLARED=True,
+        CONSENT_WIDGET_MAIL_URL=f"maildir:{settings.mail}",
+        CONSENT_WIDGET_MAIL_FROM="privacy@demo.example",
+        CONSENT_WIDGET_QUEUE_URL=f"sqlite:///{settings.directory / 'queue.sqlite3'}",
+        DEMO_MAIL=settings.mail,
     )
     app.config.update(product_settings())
 
     app.register_blueprint(pages)
     app.register_blueprint(cookies)
+    app.register_blueprint(mailbox)
     app.register_error_handler(404, _not_found)
     app.register_error_handler(500, _failed)
     app.context_processor(lambda: {"second_origin": settings.second_origin})

@@ -18,7 +18,7 @@ from .settings import DemoError, Settings, read_settings, ticking_clock
 
 NOTICES = Path(__file__).parent / "notices"
 #: Modules that run as processes of their own, in the order of their start.
-PROCESSES = ("demo_site.web",)
+PROCESSES = ("demo_site.web", "demo_site.worker")
 _SECONDS_TO_START = 30
 _SECONDS_TO_END = 5
 
@@ -78,6 +78,7 @@ def serve(settings: Settings, clock: Callable[[], datetime] | None, passwords: d
         print(f"Staff sign in at {settings.site}/privacy/admin/ with:", flush=True)
         for email, password in passwords.items():
             print(f"  {email}  {password}", flush=True)
+        print(f"Every mail that it sends: {settings.site}/mailbox", flush=True)
         print(f"Data: {settings.directory}. Ctrl-C ends it.", flush=True)
         while all(process.poll() is None for process in running):
             time.sleep(0.2)
@@ -87,7 +88,10 @@ def serve(settings: Settings, clock: Callable[[], datetime] | None, passwords: d
 
 
 def _start(module: str, clock: Callable[[], datetime] | None) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", module], env=_environment(clock))  # noqa: S603  # ours
+    # A session of its own: Ctrl-C is for the parent, which ends the others in its own order.
+    return subprocess.Popen(  # noqa: S603  # ours
+        [sys.executable, "-m", module], env=_environment(clock), start_new_session=True
+    )
 
 
 def _flask(*arguments: str, clock: Callable[[], datetime] | None, given: str = "") -> str:

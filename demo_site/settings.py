@@ -27,6 +27,11 @@ class Settings:
     start: datetime | None
 
     @property
+    def mail(self) -> Path:
+        """The maildir: the demonstration sends nothing farther."""
+        return self.directory / "mail"
+
+    @property
     def site(self) -> str:
         """The origin of the site itself."""
         return f"http://127.0.0.1:{self.port}"

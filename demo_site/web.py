@@ -1,14 +1,12 @@
 """The web process: serves the site until it is told to end or its parent is gone."""
 
-import os
 import signal
 import sys
-import threading
-import time
 
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from . import create_app
+from .parent import end_with_parent
 from .settings import read_settings
 
 
@@ -26,16 +24,8 @@ def main() -> None:
     server = make_server(
         "127.0.0.1", read_settings().port, create_app(), threaded=True, request_handler=QuietRequestHandler
     )
-    threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
+    end_with_parent(server.shutdown)
     server.serve_forever()
-
-
-def _end_with_parent(server: BaseWSGIServer) -> None:
-    """End the server when its parent was killed and could not say so."""
-    parent = os.getppid()
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    server.shutdown()
 
 
 if __name__ == "__main__":
