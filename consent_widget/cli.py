@@ -6,17 +6,21 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NoReturn, cast
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from .config import PREFIX, Settings
 from .core.errors import ConsentWidgetError, NoticeError
 from .core.ledger import show_time
 from .core.ledger_check import Problem, Report, check_lines
 from .core.ledger_key import PublicKey, read_pem
 from .core.staff import COMMAND_LINE, Staff
+from .mail.connection import Timeouts
+from .mail.url import is_this_machine, probe
 from .services.audit import all_acts, row_of, say_details
 from .services.deployment import Deployment
 from .services.draft import announce_draft, publish
@@ -25,6 +29,9 @@ from .services.notice import import_notices, list_versions
 from .services.setup import check_key_change, check_schema, upgrade_database
 
 commands = AppGroup("consent", help="Privacy notices and cookie consent.")
+
+#: Somebody waits before a terminal for the mail server's greeting.
+_PROBE = Timeouts(connect=5, command=10)
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -269,6 +276,28 @@ def _told_problem(problem: Problem) -> str:
     return f"{where}{line}: {problem.message}."
 
 
+def _is_at_home(settings: Settings) -> bool:
+    """While a site is written and in the demonstration: no browser of another machine gets there."""
+    host = urlsplit(settings.public_url or "").hostname or ""
+    return current_app.debug or current_app.testing or is_this_machine(host)
+
+
+def _mail_problems(settings: Settings) -> list[str]:
+    """What the mail server of MAIL_URL answers, where it does not want us."""
+    reply = probe(settings.mail_url, _PROBE) if settings.mail_url else None
+    return [f"CONSENT_WIDGET_MAIL_URL: no mail can be sent ({reply.code}: {reply.text})"] if reply else []
+
+
+def _mail_warnings(settings: Settings) -> list[str]:
+    if settings.mail_url is None:
+        return ["CONSENT_WIDGET_MAIL_URL is not set: no mail can be sent."]
+    return [
+        f"{PREFIX}{name.upper()} is not set: no mail can be sent, it names {what}."
+        for name, what in (("mail_from", "the sender"), ("public_url", "the address in every link"))
+        if getattr(settings, name) is None
+    ]
+
+
 @commands.command("check")
 @_json_option
 def check(as_json: bool) -> None:
@@ -282,12 +311,12 @@ def check(as_json: bool) -> None:
         wrong += [f"`flask consent verify` finds {_told_problem(problem)}"] if problem else []
         changed = check_key_change(deployment.database, deployment.fingerprints, now=now)
         warnings += [changed] if changed else []
-    if deployment.settings.mail_url is None:
-        warnings.append("CONSENT_WIDGET_MAIL_URL is not set: no mail can be sent.")
+    wrong += _mail_problems(deployment.settings)
+    warnings += _mail_warnings(deployment.settings)
     if (deployment.settings.public_url or "").startswith("http:"):
-        warnings.append(
-            "CONSENT_WIDGET_PUBLIC_URL is http: cookies carry no Secure, anybody on the way can read them."
-        )
+        told = "CONSENT_WIDGET_PUBLIC_URL is http: anybody on the way reads cookies and links, "
+        told += "and no mailbox unsubscribes by one click (RFC 8058); give its https address."
+        (warnings if _is_at_home(deployment.settings) else wrong).append(told)
     if as_json:
         click.echo(json.dumps({"ok": not wrong, "problems": wrong, "warnings": warnings}))
     else:

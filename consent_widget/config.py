@@ -15,10 +15,12 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from .core.address import clean_address
 from .core.category import Category, Cookie, Register, Service, category_from_mapping
 from .core.consent import LIFETIME
-from .core.errors import SettingError
+from .core.errors import InputError, SettingError
 from .core.notice import ChangeClass
+from .mail.url import check_url
 
 PREFIX = "CONSENT_WIDGET_"
 
@@ -192,6 +194,30 @@ def _erasure_file(key: str, value: Any) -> str | None:
     return text
 
 
+def _mail_url(key: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise SettingError(key, f"must be text, not {type(value).__name__}.")
+    try:
+        check_url(value)
+    except ValueError as error:
+        # The value may hold a password: neither it nor an error about a piece of it is passed on.
+        raise SettingError(key, str(error)) from None
+    return value
+
+
+def _mail_from(key: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    try:
+        return clean_address(_text(key, value))
+    except InputError:
+        raise SettingError(
+            key, f"must be an e-mail address alone, like privacy@example.com, not {value!r}."
+        ) from None
+
+
 def _cookie_name(key: str, value: Any) -> str:
     text = _text(key, value)
     if not text.isascii() or not text.replace("_", "").replace("-", "").isalnum() or text.startswith("__"):
@@ -250,8 +276,8 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "timezone": _timezone,
     "schedule_seconds": _seconds,
     "lead_days": _lead_days,
-    "mail_url": _optional_text,
-    "mail_from": _optional_text,
+    "mail_url": _mail_url,
+    "mail_from": _mail_from,
     "queue_url": _queue_url,
     "erasure_file": _erasure_file,
     "gpc_declared": _flag,

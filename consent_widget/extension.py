@@ -36,6 +36,9 @@ from .core.signing import ChoiceSigner, check_keys, fingerprint
 from .core.staff import Staff
 from .core.stamp import Stamps
 from .data import data_dir
+from .mail.connection import Timeouts
+from .mail.mailer import host_mailer
+from .mail.url import open_transport
 from .services.deployment import Deployment
 from .services.ledger import hand_over
 from .services.replay import replay
@@ -61,6 +64,10 @@ from .web.wish import check_origin
 logger = logging.getLogger("consent_widget")
 
 View = TypeVar("View", bound=Callable[..., Any])
+Mailer = Callable[[EmailMessage], object]
+
+#: Somebody waits before a page while a mail to staff is sent; a worker has more time.
+_MAIL_TIMEOUTS = Timeouts(connect=5, command=10, dot=20)
 
 
 class ConsentWidget:
@@ -76,7 +83,8 @@ class ConsentWidget:
         csp_nonce: gives the nonce of the current response, or None.
         locale_selector: gives the visitor's language tag, or None.
         clock: gives the current time, aware.
-        staff_loader, staff_directory, mailer: for the staff pages.
+        staff_loader, staff_directory, mailer: for the staff pages; without a ``mailer`` mails
+            to staff go through MAIL_URL.
 
     Raises:
         StartupError: an option, a setting, the register or a key cannot be used; the
@@ -91,7 +99,7 @@ class ConsentWidget:
         staff_loader: Callable[[], Staff | None] | None = None,
         engine: Engine | None = None,
         staff_directory: Callable[[], Iterable[Staff]] | None = None,
-        mailer: Callable[[EmailMessage], object] | None = None,
+        mailer: Mailer | None = None,
         locale_selector: Callable[[], str | None] | None = None,
         csp_nonce: Callable[[], str | None] | None = None,
         clock: Callable[[], datetime] | None = None,
@@ -142,7 +150,8 @@ class ConsentWidget:
             csp_nonce=self._csp_nonce,
             locale_selector=self._locale_selector,
         )
-        installed = Installed(app, deployment, host, self.staff_directory, self.mailer)
+        mailer = self.mailer or _own_mailer(deployment)
+        installed = Installed(app, deployment, host, self.staff_directory, mailer)
         app.extensions["consent_widget"] = installed
         app.jinja_env.globals.update(FUNCTIONS)
         for command in SENDING:
@@ -150,7 +159,7 @@ class ConsentWidget:
         app.cli.add_command(commands)
         app.register_blueprint(make_blueprint(installed.problems, prefix))
         if self.staff_loader is not None:
-            app.extensions[ADMIN] = self._desk(deployment, self.staff_loader)
+            app.extensions[ADMIN] = self._desk(deployment, self.staff_loader, mailer)
             app.register_blueprint(admin.make_blueprint(prefix))
         if deployment.settings.gpc_declared:
             app.add_url_rule("/.well-known/gpc.json", "consent_widget_gpc", show_gpc)
@@ -161,13 +170,15 @@ class ConsentWidget:
         setattr(view, UNGATED, True)
         return view
 
-    def _desk(self, deployment: Deployment, staff_loader: Callable[[], Staff | None]) -> Desk:
+    def _desk(
+        self, deployment: Deployment, staff_loader: Callable[[], Staff | None], mailer: Mailer | None
+    ) -> Desk:
         """What the staff's door needs of the host and of the public door."""
         return Desk(
             deployment=deployment,
             staff_loader=staff_loader,
             staff_directory=self.staff_directory,
-            mailer=self.mailer,
+            mailer=mailer,
             words=WORDS,
             language=current_language,
             answer_in=answer_in,
@@ -237,7 +248,7 @@ class Installed:
         deployment: Deployment,
         host: Host,
         staff_directory: Callable[[], Iterable[Staff]] | None,
-        mailer: Callable[[EmailMessage], object] | None,
+        mailer: Mailer | None,
     ) -> None:
         self.deployment = deployment
         self.staff_directory = staff_directory
@@ -328,6 +339,19 @@ def _own_engine(app: Flask, settings: Settings) -> Engine:
 
 def _nobody_to_wake() -> None:
     """No other process sees this database, so none can send out of it."""
+
+
+def _own_mailer(deployment: Deployment) -> Mailer | None:
+    """For hosts that give none; None as well where no mail can be sent."""
+    settings = deployment.settings
+    if settings.mail_url is None or settings.mail_from is None:
+        return None
+    return host_mailer(
+        open_transport(settings.mail_url, _MAIL_TIMEOUTS),
+        settings.mail_from,
+        clock=deployment.clock,
+        new_id=deployment.new_id,
+    )
 
 
 def _report(error: StoreUnavailable) -> None:

@@ -18,6 +18,7 @@
     ├── UnknownCampaign           there is no campaign with this id
     ├── UnknownSubscription       there is no subscription, or no report about one, with this id
     ├── LedgerError               the ledger was altered, or its key was dropped, and takes no entry
+    ├── MailNotSent               a mail to staff was not taken (`.code`); try again
     └── StoreUnavailable          the database did not take the record; try again
         └── JournalUnavailable    nor the journal of erasures: the host mends CONSENT_WIDGET_ERASURE_FILE
 
@@ -135,6 +136,14 @@ class LedgerError(ConsentWidgetError):
     """The ledger was altered or is not signed by us: nothing is entered, and what is being done is not done either."""
 
     code = "ledger_altered"
+
+
+class MailNotSent(ConsentWidgetError):
+    """The mail server did not take a mail, or did not say so; ``code`` is that of the reply."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
 
 
 class StoreUnavailable(ConsentWidgetError):

@@ -25,16 +25,30 @@ class MaildirTransport:
             return refused
         envelope = f"Return-Path: <{sender}>\r\nDelivered-To: {recipient}\r\n".encode("ascii")
         try:
-            if self._box is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._box = Maildir(self._path)
-            key = self._box.add(envelope + clean(message))
+            key = self._open().add(envelope + clean(message))
         except (OSError, MailboxError) as error:
-            # The file gets its name last: it is not there.
-            self._box = None
-            words = f"The maildir cannot be written to ({type(error).__name__})."
-            return lost(CONNECTION, words, stage=Stage.CONNECT)
+            return self._failed(error)  # The file gets its name last: it is not there.
         return Reply(outcome=Outcome.ACCEPTED, code="2.0.0", text=f"kept as {key}", stage=Stage.DOT)
+
+    def probe(self) -> Reply | None:
+        """Make the folders; what is wrong, None if nothing is."""
+        try:
+            self._open()
+        except (OSError, MailboxError) as error:
+            return self._failed(error)
+        return None
 
     def close(self) -> None:
         self._box = None
+
+    def _open(self) -> Maildir:
+        if self._box is None:
+            for part in ("tmp", "new", "cur"):
+                (self._path / part).mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._box = Maildir(self._path)
+        return self._box
+
+    def _failed(self, error: Exception) -> Reply:
+        self._box = None
+        words = f"The maildir cannot be written to ({type(error).__name__})."
+        return lost(CONNECTION, words, stage=Stage.CONNECT)

@@ -2,12 +2,15 @@
 
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 from re import compile as compile_pattern
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from .connection import Relay, Security, Timeouts
+from ..core.reply import Reply
+from .connection import Refused, Relay, Security, Timeouts, connect
 from .maildir import MaildirTransport
 from .smtp import SmtpTransport
 from .transport import Transport
@@ -33,23 +36,50 @@ def open_transport(url: str, timeouts: Timeouts | None = None) -> Callable[[], T
         ValueError: says what is wrong with it; neither the password nor what may be part of it is repeated.
     """
     if url.startswith(_MAILDIR):
-        path = url.removeprefix(_MAILDIR)
-        if path.startswith("///"):
-            path = path[2:]
-        if not path.strip("/") or "\0" in path:
-            raise ValueError("names no folder; it looks like maildir:/srv/site/mails.")
-        return lambda: MaildirTransport(Path(path))
-    relay = read_relay(url)
-    context = ssl.create_default_context()
-    return lambda: SmtpTransport(relay, context=context, timeouts=timeouts)
+        folder = _folder(url)
+        return lambda: MaildirTransport(folder)
+    relay = _relay(url)
+
+    @cache
+    def context() -> ssl.SSLContext:
+        return ssl.create_default_context()
+
+    return lambda: SmtpTransport(relay, context=context(), timeouts=timeouts)
 
 
-def read_relay(url: str) -> Relay:
-    """The server that an ``smtp:`` or ``smtps:`` address names.
+def check_url(url: str) -> None:
+    """Raises ValueError if ``open_transport`` would."""
+    if url.startswith(_MAILDIR):
+        _folder(url)
+    else:
+        _relay(url)
 
-    Raises:
-        ValueError: see ``open_transport``.
-    """
+
+def probe(url: str, timeouts: Timeouts) -> Reply | None:
+    """Connect and sign in, or make the folder, and send nothing: what is wrong, None if nothing is."""
+    if url.startswith(_MAILDIR):
+        return MaildirTransport(_folder(url)).probe()
+    try:
+        smtp = connect(_relay(url), ssl.create_default_context(), timeouts)
+    except Refused as refused:
+        return refused.reply
+    with suppress(OSError):
+        smtp.quit()
+    smtp.close()
+    return None
+
+
+def _folder(url: str) -> Path:
+    path = url.removeprefix(_MAILDIR)
+    if path.startswith("///"):
+        path = path[2:]
+    if not path.strip("/") or "\0" in path:
+        raise ValueError("names no folder; it looks like maildir:/srv/site/mails.")
+    return Path(path)
+
+
+def _relay(url: str) -> Relay:
+    """The server that an ``smtp:`` or ``smtps:`` address names."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -67,7 +97,7 @@ def read_relay(url: str) -> Relay:
         raise ValueError(f"port 0 is no port. {_SHAPE}")
     security = _security(parts, host)
     user, password = _account(parts)
-    if user and security is Security.NONE and not _is_this_machine(host):
+    if user and security is Security.NONE and not is_this_machine(host):
         raise ValueError("the password would travel in clear: leave tls=none out, or the user and password.")
     return Relay(
         host=host, port=port or _port(security, host), security=security, user=user, password=password
@@ -84,7 +114,7 @@ def _security(parts: SplitResult, host: str) -> Security:
             raise ValueError("smtps:// has TLS from the start and takes nothing after the host.")
         return Security.IMPLICIT
     if not asked:
-        return Security.NONE if _is_this_machine(host) else Security.STARTTLS
+        return Security.NONE if is_this_machine(host) else Security.STARTTLS
     if asked not in ([("tls", "starttls")], [("tls", "none")]):
         raise ValueError("after the host it takes ?tls=starttls or ?tls=none and nothing else.")
     return Security(asked[0][1])
@@ -102,10 +132,11 @@ def _account(parts: SplitResult) -> tuple[str, str]:
 def _port(security: Security, host: str) -> int:
     if security is Security.IMPLICIT:
         return _IMPLICIT_PORT
-    return _LOCAL_PORT if _is_this_machine(host) else _SUBMISSION_PORT
+    return _LOCAL_PORT if is_this_machine(host) else _SUBMISSION_PORT
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """A name or address of which no connection leaves this machine."""
     if host == "localhost":
         return True
     try:
