@@ -33,7 +33,13 @@ def clean_address(typed: str) -> str:
     except (EmailNotValidError, ValueError) as error:
         raise InputError("email", "This is no e-mail address.", "email") from error
     address = str(found.ascii_email or "")
-    if len(address) > MAX_ADDRESS or "." not in domain_of(address) or _ROUTING & set(address):
+    # A program that decodes words where none may stand (RFC 2047 section 5) would read another mailbox.
+    if (
+        len(address) > MAX_ADDRESS
+        or "." not in domain_of(address)
+        or _ROUTING & set(address)
+        or "=?" in address
+    ):
         raise InputError("email", "This is no e-mail address.", "email")
     return address
 
