@@ -22,6 +22,9 @@ from .ledger import append
 #: The rate is measured over so long.
 _WINDOW = timedelta(minutes=5)
 
+#: Of fewer mails the last minutes tell nothing: then the whole time counts.
+_TELLING = 20
+
 _MAX_WORDS = 2000
 
 
@@ -94,8 +97,11 @@ def progress_of(deployment: Deployment, campaign_id: int, *, now: datetime) -> P
         campaign = _found(connection, campaign_id)
         counts = rows.count_states(connection, campaign_id)
         late = rows.count_states(connection, campaign_id, late=True)
-        since = max(now - _WINDOW, campaign.started_at or campaign.created_at)
+        start = campaign.started_at or campaign.created_at
+        since = max(now - _WINDOW, start)
         recent = rows.count_since(connection, campaign_id, since=since)
+        if recent < _TELLING:
+            since, recent = start, counts[Row.ACCEPTED]
         refusals = rows.count_codes(connection, campaign_id, Row.FAILED)
         waiting = rows.count_codes(connection, campaign_id, Row.PENDING)
     rate = recent / max(1.0, (now - since).total_seconds())

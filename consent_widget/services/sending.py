@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -105,6 +105,7 @@ class _Worker:
     tried: int = 0
     _refused: int = 0
     _slowed: frozenset[str] = frozenset()
+    _put_off: dict[str, datetime] = field(default_factory=dict)
     _campaigns: dict[int, Campaign] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -113,6 +114,7 @@ class _Worker:
     def claim(self, room: int) -> list[Delivery]:
         """Up to ``room`` rows of ours: letters before campaigns, as somebody waits for them."""
         now = self.deployment.clock()
+        self._put_off.clear()
         with self.deployment.database.writing() as connection:
             if claim.slowed_domains(connection, {claim.RELAY}, now=now):
                 return []
@@ -220,6 +222,12 @@ class _Worker:
 
     def _fence(self, connection: Connection, one: Delivery) -> Message | None:
         now = self.deployment.clock()
+        # What an answer within this batch asked for holds for the rest of it, too.
+        until = self._put_off.get(claim.RELAY) or self._put_off.get(one.domain)
+        if until is not None:
+            at = one.at if claim.RELAY in self._put_off else until
+            claim.give_back(connection, one.id, owner=self.owner, at=at)
+            return None
         to = claim.fence(connection, one, owner=self.owner, now=now, lease_until=now + self.lease)
         if to is None:
             self._drop(connection, one)
@@ -295,11 +303,11 @@ class _Worker:
         """Slow down, for all workers, what asked for it; speed up again what takes mail."""
         now = self.deployment.clock()
         if verdict.relay_down:
-            claim.slow_down(
+            self._put_off[claim.RELAY] = claim.slow_down(
                 connection, claim.RELAY, until=lambda refusals: now + relay_pause(refusals), now=now
             )
         elif verdict.slow:
-            claim.slow_down(
+            self._put_off[one.domain] = claim.slow_down(
                 connection, one.domain, until=lambda refusals: now + domain_pause(refusals), now=now
             )
         elif reply.outcome is Outcome.ACCEPTED:

@@ -43,10 +43,10 @@ def claim(
         .order_by(deliveries.c.at)
         .limit(limit)
         .with_for_update(skip_locked=True)
-    )
+    ).cte("due")  # asked once: within the condition PostgreSQL may ask again, and take more than the limit
     taken = connection.execute(
         update(deliveries)
-        .where(deliveries.c.id.in_(due), deliveries.c.state == State.PENDING)
+        .where(deliveries.c.id.in_(select(due.c.id)), deliveries.c.state == State.PENDING)
         .values(state=State.LEASED, owner=owner, lease_until=lease_until)
         .returning(deliveries)
     ).mappings()
