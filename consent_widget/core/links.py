@@ -16,6 +16,8 @@ from itsdangerous import BadData, URLSafeSerializer
 #: What a link is for; one for one purpose opens nothing else.
 UNSUBSCRIBE = "unsubscribe"
 MANAGE = "manage"
+#: On the page that an unsubscribe link shows: takes leaving back, and opens nothing else.
+UNDO = "undo"
 
 _LONGEST = 300
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from ..core.address import clean_address, domain_of, identity_of
 from ..core.delivery import Kind
 from ..core.errors import StoreUnavailable
-from ..core.links import MANAGE, UNSUBSCRIBE, token_hash
+from ..core.links import UNDO, UNSUBSCRIBE, token_hash
 from ..core.subscription import (
     CONFIRM_WITHIN,
     TELL_KNOWN_EVERY,
@@ -336,15 +336,19 @@ def _end(
     note_left(deployment, found, now=now)
 
 
-def undo(deployment: Deployment, token: str, *, now: datetime) -> Subscription | None:
+def undo(deployment: Deployment, token: str, *, now: datetime, purpose: str = UNDO) -> Subscription | None:
     """Take leaving back, where that is possible (core.subscription.can_undo); the subscription as it is then.
+
+    To a mailbox that is suppressed nothing is sent, so nothing is taken back either.
 
     Raises:
         StoreUnavailable: nothing was stored.
     """
     with deployment.database.writing() as connection:
-        found = open_link(deployment, connection, token, MANAGE, lock=True)
-        if found is None or not can_undo(found):
+        found = open_link(deployment, connection, token, purpose, lock=True)
+        if found is None or found.address is None or not can_undo(found):
+            return found
+        if storage.suppressed_for(connection, deployment.pseudonyms.every(found.address)):
             return found
         storage.void_links(connection, found.id, Purpose.CONFIRM, now=now)
         _begin(deployment, connection, found, Event.UNDO, now=now)

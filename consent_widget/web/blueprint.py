@@ -13,6 +13,9 @@ from .formats import show_calendar, show_feed, show_json, show_list, show_markdo
 from .log import show_log, show_log_key
 from .notice import show_as_of, show_home, show_notice, show_version
 from .problems import answer_problem
+from .self_service import change_subscription, show_subscription
+from .sign_up import show_subscribe, subscribe
+from .subscription import confirm_subscription, show_confirm, show_unsubscribe, unsubscribe
 from .versions import show_changes, show_versions
 from .visit import host, visit
 
@@ -41,6 +44,14 @@ def make_blueprint(check_health: Callable[[], list[str]], url_prefix: str) -> Bl
         ("/preferences", show_preferences, ["GET"]),
         ("/preferences", save, ["POST"]),
         ("/state", show_state, ["GET"]),
+        ("/subscribe", show_subscribe, ["GET"]),
+        ("/subscribe", subscribe, ["POST"]),
+        ("/confirm/<token>", show_confirm, ["GET"]),
+        ("/confirm/<token>", confirm_subscription, ["POST"]),
+        ("/subscription/<token>", show_subscription, ["GET"]),
+        ("/subscription/<token>", change_subscription, ["POST"]),
+        ("/unsubscribe/<token>", show_unsubscribe, ["GET"]),
+        ("/unsubscribe/<token>", unsubscribe, ["POST"]),
         ("/assets/<path>", show_asset, ["GET"]),
         # The router's own redirects would name whatever Host was sent.
         ("", add_slash, ["GET"]),

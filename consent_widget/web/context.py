@@ -36,6 +36,7 @@ def common_context(here: Visit, language: str) -> dict[str, Any]:
             "preferences": f"{here.base}/preferences",
             "settings": settings_path(here, language),
             "notice": notice_path(here, language),
+            "subscribe": f"{here.base}/subscribe",
             "home": f"{mount}/",
         },
     }

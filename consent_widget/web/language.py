@@ -19,7 +19,7 @@ from .visit import Visit, visit
 __all__ = ["WORDS", "Words", "answer_in", "current_language", "language_of"]
 
 
-def _supported(tag: object) -> str | None:
+def supported(tag: object) -> str | None:
     """The language of a tag such as ``en-GB`` or ``vi_VN`` if we speak it."""
     if tag is None:
         return None
@@ -42,7 +42,7 @@ def language_of(here: Visit) -> str:
 
 def answer_in(tag: object) -> None:
     """From here on answer in the language of ``tag``, if it is one we speak."""
-    chosen = _supported(tag)
+    chosen = supported(tag)
     if chosen:
         visit().environ["consent_widget.language"] = chosen
 
@@ -51,17 +51,17 @@ def _choose(here: Visit) -> str:
     chosen = None
     view_args = request.view_args
     if view_args and "lang" in view_args and (request.endpoint or "").startswith("consent_widget."):
-        chosen = _supported(view_args["lang"])
+        chosen = supported(view_args["lang"])
     if chosen is None and here.environ.get("QUERY_STRING"):
-        chosen = _supported(request.args.get("lang"))
+        chosen = supported(request.args.get("lang"))
     if chosen:
         return chosen
     if here.host.locale_selector is not None:
-        chosen = _supported(here.host.locale_selector())
+        chosen = supported(here.host.locale_selector())
         if chosen:
             return chosen
     if "babel" in current_app.extensions:
-        chosen = _supported(flask_babel.get_locale())
+        chosen = supported(flask_babel.get_locale())
         if chosen:
             return chosen
     here.language_from_header = True
@@ -72,7 +72,7 @@ def _choose(here: Visit) -> str:
 def _accepted(header: str) -> str:
     """The language that an Accept-Language header asks for."""
     for tag, quality in parse_accept_header(header, LanguageAccept):
-        chosen = _supported(tag)
+        chosen = supported(tag)
         if chosen and quality > 0:
             return chosen
     return GOVERNING

@@ -27,6 +27,7 @@ from .context import (
     settings_path,
 )
 from .language import WORDS, current_language, language_of
+from .sign_up import consent_subscribe_form
 from .visit import Visit, visit
 from .words import notice_path, show_categories, show_notice, state_text, unused_cookies
 
@@ -260,5 +261,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         consent_settings_link,
         consent_notice_link,
         consent_cookie_table,
+        consent_subscribe_form,
     )
 }

@@ -95,22 +95,52 @@ def _page(error: HTTPException, status: int) -> str:
 
 
 def _words(t: Words, status: int, problem: str) -> tuple[str, str]:
-    if problem == "unknown_action":
-        return t("This choice could not be read"), t(
-            "Please use one of the buttons “Accept all”, “Reject all” or “Save choices”."
-        )
-    if problem == "unknown_category":
-        return t("This choice could not be read"), t(
-            "There is no category of this name, so nothing was saved. Please choose again."
-        )
+    """Heading and message. A choice about cookies is saved by one route; the others take forms of all kinds."""
+    of_choice = request.endpoint == "consent_widget.save"
+    known = {
+        404: (
+            t("This page does not exist"),
+            t("The address may be mistyped, or this version of the privacy policy does not exist."),
+        ),
+        405: (
+            t("This cannot be done here"),
+            t("This address does not accept the kind of request that was sent. Nothing was changed."),
+        ),
+    }
+    return (
+        _of_problem(t, problem)
+        or (_of_choice(t, problem) if of_choice else _of_form(t)).get(status)
+        or known.get(status)
+        or (t("Something went wrong on our side"), t("We are sorry. Please try again in a moment."))
+    )
+
+
+def _of_problem(t: Words, problem: str) -> tuple[str, str] | None:
     if problem == "bad_date":
         return t("This is not a date"), t("Write the day as year-month-day, for example 2027-01-31.")
     if problem == "bad_number":
         return t("This is not a version"), t("Please choose the version from the update history.")
-    known = {
+    if problem == "unknown_link":
+        return t("This link does not work"), t(
+            "The mail program may have cut it off, or what it was for has been erased. "
+            "Try to copy it whole; if you get emails that you do not want, please write to us."
+        )
+    return None
+
+
+def _of_choice(t: Words, problem: str) -> dict[int, tuple[str, str]]:
+    unreadable = t("This choice could not be read")
+    said = {
+        "unknown_action": t("Please use one of the buttons “Accept all”, “Reject all” or “Save choices”."),
+        "unknown_category": t(
+            "There is no category of this name, so nothing was saved. Please choose again."
+        ),
+    }
+    return {
         400: (
-            t("This choice could not be read"),
-            t(
+            unreadable,
+            said.get(problem)
+            or t(
                 "Something in the form was missing or not valid, so nothing was saved. "
                 "Please go back and choose again."
             ),
@@ -121,14 +151,6 @@ def _words(t: Words, status: int, problem: str) -> tuple[str, str]:
                 "For your protection nothing was saved. "
                 "Please open the cookie settings on this site and choose there."
             ),
-        ),
-        404: (
-            t("This page does not exist"),
-            t("The address may be mistyped, or this version of the privacy policy does not exist."),
-        ),
-        405: (
-            t("This cannot be done here"),
-            t("This address does not accept the kind of request that was sent. Nothing was changed."),
         ),
         413: (
             t("Too much was sent"),
@@ -145,7 +167,13 @@ def _words(t: Words, status: int, problem: str) -> tuple[str, str]:
             ),
         ),
     }
-    return known.get(status) or (
-        t("Something went wrong on our side"),
-        t("We are sorry. Please try again in a moment."),
-    )
+
+
+def _of_form(t: Words) -> dict[int, tuple[str, str]]:
+    again = t("Nothing was changed. Please open the page on this site and try again from there.")
+    return {
+        400: (t("This request could not be read"), again),
+        403: (t("This request did not come from our site"), again),
+        413: (t("Too much was sent"), again),
+        415: (t("This format is not accepted"), again),
+    }

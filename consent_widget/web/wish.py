@@ -1,24 +1,16 @@
 """What a request asks for, read from a form or from JSON, and whether it may ask."""
 
-import json
-from typing import Any
-
 from flask import request
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from ..core.consent import Action, Wish
+from .body import FORMS, json_body, limit_body
 from .language import answer_in
 from .origin import safe_path, same_origin
 from .problems import Problem
 
-#: A choice is a few hundred bytes; more is none.
-MAX_BODY = 16 * 1024
-
-_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-
 
 def check_origin() -> None:
-    """Only our own pages may save a choice (Fetch Metadata, RFC 6454 for older browsers)."""
+    """Only pages of this site may post (Fetch Metadata, RFC 6454 for older browsers)."""
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         allowed = site in ("same-origin", "none")
@@ -26,7 +18,7 @@ def check_origin() -> None:
         origin = request.headers.get("Origin")
         allowed = origin is None or same_origin(origin)
     if not allowed:
-        raise Problem(403, "foreign_origin", "A choice can be saved from pages of this site only.")
+        raise Problem(403, "foreign_origin", "This can be sent from pages of this site only.")
 
 
 def read_seen() -> int | None:
@@ -35,20 +27,13 @@ def read_seen() -> int | None:
     Raises:
         Problem: 400 or 413.
     """
-    _limit_body()
-    if request.mimetype not in _FORMS or request.form.getlist("action") != ["seen"]:
+    limit_body()
+    if request.mimetype not in FORMS or request.form.getlist("action") != ["seen"]:
         return None
     number = _number(request.form.get("notice"))
     if type(number) is not int:
         raise Problem(400, "unknown_notice", "notice must be the number of a version.", "notice")
     return number
-
-
-def _limit_body() -> None:
-    request.max_content_length = MAX_BODY
-    if request.content_length is None and len(request.get_data()) >= MAX_BODY:
-        # A body in chunks does not tell its length: what exceeds the limit would be cut off silently.
-        raise RequestEntityTooLarge
 
 
 def read_wish() -> tuple[Wish, str | None, bool]:
@@ -61,13 +46,13 @@ def read_wish() -> tuple[Wish, str | None, bool]:
     Raises:
         Problem: 400, 413 or 415.
     """
-    _limit_body()
+    limit_body()
     kind = request.mimetype
     if request.is_json:
-        data, target, verify = _json_body(), None, False
+        data, target, verify = json_body(), None, False
         values = {name: data.get(name) for name in ("action", "notice", "lang")}
         categories = data.get("categories", [])
-    elif kind in _FORMS or (not kind and not request.content_length):
+    elif kind in FORMS or (not kind and not request.content_length):
         form = request.form
         for name in ("action", "notice", "lang", "next", "verify"):
             if len(form.getlist(name)) > 1:
@@ -96,22 +81,3 @@ def _number(sent: str | None) -> object:
     if sent is None or sent == "":
         return None
     return int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 10 else sent
-
-
-def _json_body() -> dict[str, Any]:
-    """The JSON object that was sent; a name that stands twice is refused, never guessed."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        if len(set(names)) != len(names):
-            raise ValueError("a name stands twice")
-        return dict(pairs)
-
-    try:
-        # Flask's get_json() answers 500 to deep nesting.
-        data = json.loads(request.get_data(), object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
-        raise Problem(400, "bad_json", "The body is no JSON object with unique names.") from error
-    if not isinstance(data, dict):
-        raise Problem(400, "bad_json", "The body must be a JSON object.")
-    return data
