@@ -1,6 +1,6 @@
 """Mails are sent: rows claimed, each fenced by a commit of its own before it leaves, then settled.
 
-The scheme and why: docs/discussion/delivery.md. At any instant at most one mail for each
+The scheme and why: docs/delivery.md. At any instant at most one mail for each
 connection is on its way, and its row says so; whatever is killed, nothing is lost and
 nothing is sent twice by itself.
 """
