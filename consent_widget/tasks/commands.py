@@ -20,12 +20,15 @@ from ..mail.transport import Transport
 from ..mail.url import open_transport
 from ..services.deployment import Deployment
 from ..services.letters import letterhead_of
+from ..services.replay import replay
 from ..services.sending import deliver
 from ..services.setup import check_schema
 from ..services.upkeep import sweep
 from .periodic import run_due
 from .queue import queue_of
 from .worker import Worker
+
+logger = logging.getLogger("consent_widget.worker")
 
 _connections_option = click.option(
     "--connections",
@@ -57,13 +60,13 @@ def worker(connections: int) -> None:
             queue_url=queue_of(deployment.settings.queue_url, deployment.database.engine.url),
         )
         with _told_to_end() as is_told_to_end:
-            click.echo(f"Worker {owner} is running; SIGTERM or Ctrl-C ends it.")
+            logger.info("Worker %s runs; SIGTERM or Ctrl-C ends it.", owner)
             in_order = made.run(is_told_to_end)
     except ConsentWidgetError as error:
         _fail(error)
-    click.echo(f"Worker {owner} has ended.")
     if not in_order:
         # A thread waits for an answer that may take minutes; its row will be shown as unknown.
+        logger.warning("Worker %s ends without the answer to a mail.", owner)
         logging.shutdown()
         sys.stdout.flush()
         os._exit(1)
@@ -108,8 +111,9 @@ def _fail(error: Exception) -> NoReturn:
 
 def _speak() -> None:
     """To standard error, unless the host has set up its logs."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("consent_widget").setLevel(logging.INFO)
+    if not logging.getLogger().handlers:
+        logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+        logging.getLogger("consent_widget").setLevel(logging.INFO)
 
 
 def _transports(deployment: Deployment) -> Callable[[], Transport]:
@@ -129,13 +133,14 @@ def _transports(deployment: Deployment) -> Callable[[], Transport]:
 
 
 def _prepare(deployment: Deployment) -> None:
-    """Before the first mail: what a worker that died left behind is settled.
+    """Before the first mail: what a restored backup forgot is done again, what died workers hold is settled.
 
     Raises:
         SchemaError: run `flask consent upgrade`.
-        StoreUnavailable: the database did not answer.
+        StoreUnavailable: the database did not answer, or ERASURE_FILE cannot be read.
     """
     check_schema(deployment.database)
+    replay(deployment, now=deployment.clock())
     sweep(deployment, now=deployment.clock())
 
 
