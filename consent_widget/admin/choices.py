@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core.draft import NEW
 from ..core.notice import ChangeClass
-from ..services.draft import lead_for
+from ..services.decision import lead_for
 from .desk import Words, desk
 from .forms import Typed
 from .page import show_moment

@@ -14,7 +14,7 @@ from ..core.notice import MAX_TEXT
 from ..core.staff import Staff
 from ..core.workflow import Event, State, may
 from ..render.catalogue import zone_label
-from ..services.draft import Gate, ask_gate
+from ..services.decision import Gate, ask_gate
 from ..services.notice import notice_text
 from .choices import show_categories, show_classes, show_questions
 from .desk import Words, desk, known_staff, whole_address, words

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from ..core.draft import NEW, Draft
 from ..core.language import GOVERNING, LANGUAGES
 from ..core.notice import MAX_TEXT
-from ..services.draft import Gate
+from ..services.decision import Gate
 from .desk import Words, desk
 from .forms import WRITTEN, AmbiguousTime, Typed, typed_in
 from .page import show_moment

@@ -12,16 +12,8 @@ from ..core.draft import Draft
 from ..core.errors import Conflict, Forbidden, InputError
 from ..core.language import GOVERNING
 from ..core.workflow import Event, check_role
-from ..services.draft import (
-    announce_draft,
-    approve_draft,
-    create_draft,
-    discard_draft,
-    return_draft,
-    save_draft,
-    submit_draft,
-    withdraw_version,
-)
+from ..services.decision import announce_draft, approve_draft, withdraw_version
+from ..services.draft import create_draft, discard_draft, return_draft, save_draft, submit_draft
 from .desk import desk, find_version
 from .editor import answer_editor, start_from
 from .forms import Typed, has_texts, in_utc, read_fields, read_revision, read_time, typed, typed_in

@@ -15,14 +15,9 @@ from werkzeug.test import TestResponse
 from consent_widget import Staff
 from consent_widget.core.draft import Draft, DraftFields
 from consent_widget.core.notice import ChangeClass
+from consent_widget.services.decision import announce_draft, approve_draft
 from consent_widget.services.deployment import Deployment
-from consent_widget.services.draft import (
-    announce_draft,
-    approve_draft,
-    create_draft,
-    load_draft,
-    submit_draft,
-)
+from consent_widget.services.draft import create_draft, load_draft, submit_draft
 from consent_widget.services.setup import upgrade_database
 from consent_widget.storage.database import metadata
 from tests import factories

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from consent_widget.services.draft import withdraw_version
+from consent_widget.services.decision import withdraw_version
 from tests.admin.newsroom import ADMIN, STAFF, Newsroom
 
 

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from consent_widget.core.ledger_check import Problem
 from consent_widget.core.notice import content_hash
+from consent_widget.services.decision import announce_draft, withdraw_version
 from consent_widget.services.deployment import Deployment
-from consent_widget.services.draft import announce_draft, withdraw_version
 from consent_widget.services.ledger import verify
 from tests.admin.newsroom import STAFF, Newsroom
 from tests.factories import NOW

@@ -14,13 +14,8 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, R
 from consent_widget import Staff
 from consent_widget.core.draft import Draft
 from consent_widget.render.markdown import render_notice
-from consent_widget.services.draft import (
-    approve_draft,
-    create_draft,
-    list_drafts,
-    load_draft,
-    submit_draft,
-)
+from consent_widget.services.decision import approve_draft
+from consent_widget.services.draft import create_draft, list_drafts, load_draft, submit_draft
 from tests import factories
 from tests.admin.newsroom import fields
 from tests.browser.axe import findings

@@ -14,11 +14,9 @@ from consent_widget.core.errors import Conflict, ConsentWidgetError, Forbidden, 
 from consent_widget.core.notice import ChangeClass, content_hash
 from consent_widget.core.staff import Staff
 from consent_widget.core.workflow import State
+from consent_widget.services.decision import announce_draft, approve_draft, ask_gate, withdraw_version
 from consent_widget.services.deployment import Deployment
 from consent_widget.services.draft import (
-    announce_draft,
-    approve_draft,
-    ask_gate,
     create_draft,
     discard_draft,
     list_drafts,
@@ -26,7 +24,6 @@ from consent_widget.services.draft import (
     return_draft,
     save_draft,
     submit_draft,
-    withdraw_version,
 )
 from consent_widget.services.ledger import verify
 from consent_widget.storage.ledger import read_entries
