@@ -1,0 +1,211 @@
+"""Reports of mails that came back are taken in: each once, and only where it is about a mail of ours.
+
+Which mail a report is about says the address that it came to (core.envelope), which nobody
+can make up. What it says is the mail system's word, so a mailbox is suppressed only for 5.1.x.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from flufl.bounce import all_failures
+from sqlalchemy import Connection
+
+from ..core.bounce import LIMIT, UNCLEAR, Kind, classify, score
+from ..core.campaign import PauseReason
+from ..core.campaign import State as Running
+from ..core.delivery import Delivery, Event
+from ..core.delivery import Kind as Mail
+from ..core.envelope import read_verp
+from ..core.report import Report, codes_in, parse, read_report
+from ..core.subscription import Subscription
+from ..storage import bounce as storage
+from ..storage import delivery as rows
+from ..storage.campaign import load_campaigns
+from ..storage.subscription import change_subscription, load_subscription
+from .campaign import pause_for
+from .deployment import Deployment
+from .suppression import BOUNCE, suppress
+
+#: So much of a report that is not clear is kept for staff.
+_KEPT = 8 * 1024
+
+#: So many reports that are about no mail of ours are kept: anybody may write to the address.
+_MOST_FORGED = 200
+
+#: Of another length it is not looked through by guessing.
+_GUESSED = 64 * 1024
+
+# It logs each detector that it asks, and tracebacks of what strangers send.
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What became of one report: ``suppressed`` the mailbox is now, ``paused`` are ids of campaigns."""
+
+    kind: Kind
+    code: str = ""
+    delivery_id: int | None = None
+    suppressed: bool = False
+    paused: tuple[int, ...] = ()
+
+
+def take_report(deployment: Deployment, content: bytes, *, now: datetime) -> Taken:
+    """Read one message that came to the address for reports, and do what follows from it, in one commit.
+
+    Raises:
+        StoreUnavailable: nothing was done; read it again.
+    """
+    report = read_report(content)
+    found = (read_verp(deployment.links, one) for one in report.to)
+    delivery_id = next((one for one in found if one is not None), None)
+    kind = classify(report.code)
+    if kind is Kind.UNREAD and not report.is_answer:
+        report = _guess(report, content)
+        kind = classify(report.code)
+    if report.is_answer or kind is Kind.DELIVERED:
+        return Taken(kind=Kind.ANSWER if report.is_answer else kind, delivery_id=delivery_id)
+    if delivery_id is None:
+        kind = Kind.FORGED
+    with deployment.database.writing() as connection:
+        taken = _take(deployment, connection, report, kind, delivery_id, content, now)
+    for campaign_id in taken.paused:
+        deployment.alarm(
+            "campaign_paused",
+            {"campaign": campaign_id, "reason": PauseReason.POLICY.value, "detail": taken.code},
+        )
+    if taken.kind is Kind.POLICY and not taken.paused:
+        deployment.alarm("mail_refused", {"code": taken.code})
+    return taken
+
+
+def _guess(report: Report, content: bytes) -> Report:
+    """What systems say that send no status code to read by machine: by the experience of flufl.bounce."""
+    message = parse(content[:_GUESSED])
+    if message is None:
+        return report
+    try:
+        temporary, permanent = all_failures(message)
+        first = "5" if permanent else "4" if temporary else ""
+        said = [one for one in codes_in(message) if one.startswith(first)] if first else []
+    except Exception:  # noqa: BLE001  # seventeen detectors, fed by strangers
+        return report
+    if not first:
+        return report
+    return replace(report, code=said[0] if said else f"{first}.0.0", is_final=bool(permanent))
+
+
+def _take(
+    deployment: Deployment,
+    connection: Connection,
+    report: Report,
+    kind: Kind,
+    delivery_id: int | None,
+    content: bytes,
+    now: datetime,
+) -> Taken:
+    delivery = storage.load_delivery(connection, delivery_id) if delivery_id is not None else None
+    if kind is Kind.FORGED and storage.count_of_nobody(connection) >= _MOST_FORGED:
+        return Taken(kind=kind)
+    is_new = storage.add_report(
+        connection,
+        delivery_id=delivery_id,
+        subscription_id=delivery.subscription_id if delivery else None,
+        kind=kind,
+        code=report.code,
+        digest=report.digest,
+        raw=_readable(content) if kind in UNCLEAR else None,
+        received_at=now,
+    )
+    taken = Taken(kind=kind if is_new else Kind.TWICE, code=report.code, delivery_id=delivery_id)
+    act = _ACTS.get(taken.kind)
+    if delivery is None or act is None:
+        return taken
+    return act(deployment, connection, taken, delivery, report, now)
+
+
+def _readable(content: bytes) -> str:
+    return content[:_KEPT].decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _gone(
+    deployment: Deployment,
+    connection: Connection,
+    taken: Taken,
+    delivery: Delivery,
+    report: Report,
+    now: datetime,
+) -> Taken:
+    whose = _whose(connection, delivery)
+    _fail(connection, delivery, report, now)
+    if whose is None:
+        return taken
+    return replace(taken, suppressed=suppress(deployment, connection, whose.id, reason=BOUNCE, now=now))
+
+
+def _worse(
+    deployment: Deployment,
+    connection: Connection,
+    taken: Taken,
+    delivery: Delivery,
+    report: Report,
+    now: datetime,
+) -> Taken:
+    whose = _whose(connection, delivery)
+    if report.is_final:
+        _fail(connection, delivery, report, now)
+    if whose is None:
+        return taken
+    total = score(whose.bounce_score, whose.bounced_at, now)
+    change_subscription(connection, whose.id, bounce_score=total, bounced_at=now)
+    if total < LIMIT:
+        return taken
+    return replace(taken, suppressed=suppress(deployment, connection, whose.id, reason=BOUNCE, now=now))
+
+
+def _refused(
+    deployment: Deployment,
+    connection: Connection,
+    taken: Taken,
+    delivery: Delivery,
+    report: Report,
+    now: datetime,
+) -> Taken:
+    """We are refused, so all that is running would fare alike."""
+    _fail(connection, delivery, report, now)
+    paused = [
+        one.id
+        for one in load_campaigns(connection, states=(Running.RUNNING,))
+        if pause_for(
+            deployment, connection, one.id, reason=PauseReason.POLICY, detail=f"report {report.code}", now=now
+        )
+    ]
+    return replace(taken, paused=tuple(paused))
+
+
+_ACTS: dict[Kind, Callable[[Deployment, Connection, Taken, Delivery, Report, datetime], Taken]] = {
+    Kind.GONE: _gone,
+    Kind.POLICY: _refused,
+    Kind.REFUSED: _worse,
+    Kind.SOFT: _worse,
+}
+
+
+def _whose(connection: Connection, delivery: Delivery) -> Subscription | None:
+    """The subscription whose mailbox this was, locked; None where it has another address by now.
+
+    The letter that confirms a new address went there, and says nothing about the present one.
+    """
+    found = load_subscription(connection, delivery.subscription_id, lock=True)
+    if found is None or delivery.kind is Mail.ADDRESS:
+        return None
+    has_moved = bool(found.address and delivery.domain) and not str(found.address).lower().endswith(
+        f"@{delivery.domain}"
+    )
+    return None if has_moved else found
+
+
+def _fail(connection: Connection, delivery: Delivery, report: Report, now: datetime) -> None:
+    rows.change_rows(connection, Event.BOUNCE, rows.deliveries.c.id == delivery.id, now=now, code=report.code)

@@ -1,0 +1,54 @@
+"""Reports of mails that came back: each counts once."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from ..core.delivery import Delivery
+from .database import insert_or
+from .delivery import bounces, deliveries, delivery_of
+
+
+def add_report(
+    connection: Connection,
+    *,
+    delivery_id: int | None,
+    subscription_id: int | None,
+    kind: str,
+    code: str,
+    digest: str,
+    raw: str | None,
+    received_at: datetime,
+) -> bool:
+    """Keep a report; False where it was read before."""
+    put = insert_or(connection, bounces).values(
+        delivery_id=delivery_id,
+        subscription_id=subscription_id,
+        kind=kind,
+        code=code,
+        digest=digest,
+        raw=raw,
+        received_at=received_at,
+    )
+    put = put.on_conflict_do_nothing(index_elements=["digest"])
+    return connection.execute(put.returning(bounces.c.id)).first() is not None
+
+
+def load_delivery(connection: Connection, delivery_id: int) -> Delivery | None:
+    row = (
+        connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).mappings().one_or_none()
+    )
+    return delivery_of(dict(row)) if row is not None else None
+
+
+def count_of_nobody(connection: Connection) -> int:
+    """How many reports are kept with their text that belong to no mail of ours."""
+    chosen = select(func.count()).where(bounces.c.raw.is_not(None), bounces.c.delivery_id.is_(None))
+    return int(connection.execute(chosen).scalar_one())
+
+
+def ids_with_text(connection: Connection) -> Iterator[int]:
+    """The reports that are kept with their text, newest first."""
+    chosen = select(bounces.c.id).where(bounces.c.raw.is_not(None)).order_by(bounces.c.id.desc())
+    yield from connection.execute(chosen).scalars()
