@@ -92,7 +92,8 @@ def _save(here: Visit, token: str, found: Overview, *, lang: str, email: str) ->
         if wants_json():
             raise Problem(400, error.code, message, "email") from error
         return _page(here, found, status=400, error=message, typed=email)
-    answer_in(language)
+    if language != found.subscription.language:
+        answer_in(language)
     t = WORDS[current_language()]
     if not done:
         return _again(here, token, status=409, said=t("Nothing was changed: you have unsubscribed."))
@@ -222,5 +223,5 @@ def _state(t: Words, state: State) -> str:
         State.PENDING: t("Not confirmed yet"),
         State.CONFIRMED: t("Subscribed"),
         State.UNSUBSCRIBED: t("Unsubscribed"),
-        State.SUPPRESSED: t("Paused: emails to this address came back to us"),
+        State.SUPPRESSED: t("Stopped: nothing is sent to this address"),
     }[state]
