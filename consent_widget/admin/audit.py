@@ -10,12 +10,12 @@ from ..core.errors import Forbidden, InputError, LedgerError
 from ..core.staff import COMMAND_LINE, Staff
 from ..services.audit import all_acts, list_acts, note_export
 from ..storage.audit import Act
+from .acts import say_action
 from .desk import Words, desk, known_staff, words
 from .export import csv_lines, json_lines
 from .guard import current_staff, guarded
 from .overview import name_of
 from .page import AUDIT, answer_page
-from .sayings import say_action
 
 logger = logging.getLogger("consent_widget")
 
@@ -82,6 +82,8 @@ def _shown(act: Act, names: Mapping[str, Staff], t: Words) -> dict[str, object]:
         "what": say_action(str(body.get("action", "")), t),
         "version": body.get("version"),
         "number": body.get("number"),
+        "campaign": body.get("campaign"),
+        "subscription": body.get("subscription"),
         "details": str(body.get("comment") or body.get("reason") or _account(body, names, t)),
     }
 

@@ -12,16 +12,27 @@ from ..core.errors import (
     InputError,
     LedgerError,
     StoreUnavailable,
+    UnknownCampaign,
+    UnknownSubscription,
     UnknownVersion,
 )
 from ..core.language import LANGUAGES
 from .audit import show_audit
+from .bounces import show_bounce, show_bounces
+from .campaigns import change_campaign, show_campaign, show_campaigns
 from .desk import desk
 from .elsewhere import show_sign_in
 from .guard import to_sign_in
 from .overview import show_overview
 from .preview import preview_typed, show_preview
 from .problems import SignedOut, answer_error
+from .proof import download_proof, name_proof, show_proof
+from .subscriptions import (
+    change_subscription,
+    search_subscriptions,
+    show_subscription,
+    show_subscriptions,
+)
 from .version import add_version, change_version, show_new, show_version
 
 NAME = "consent_widget_admin"
@@ -52,6 +63,18 @@ _ROUTES: tuple[tuple[str, str, Callable[..., Response]], ...] = (
     ("POST", "/versions/<int:id>", change_version),
     ("GET", f"/versions/<int:id>/preview/{_PREVIEW}", show_preview),
     ("POST", f"/versions/<int:id>/preview/{_PREVIEW}", preview_typed),
+    ("GET", "/subscriptions", show_subscriptions),
+    ("POST", "/subscriptions", search_subscriptions),
+    ("GET", "/subscriptions/<int:id>", show_subscription),
+    ("POST", "/subscriptions/<int:id>", change_subscription),
+    ("GET", "/subscriptions/<int:id>/proof", show_proof),
+    ("POST", "/subscriptions/<int:id>/proof", name_proof),
+    ("GET", "/subscriptions/<int:id>/proof.json", download_proof),
+    ("GET", "/campaigns", show_campaigns),
+    ("GET", "/campaigns/<int:id>", show_campaign),
+    ("POST", "/campaigns/<int:id>", change_campaign),
+    ("GET", "/bounces", show_bounces),
+    ("POST", "/bounces/<int:id>", show_bounce),
     ("GET", "/audit", show_audit),
 )
 
@@ -83,6 +106,8 @@ def make_blueprint(url_prefix: str) -> Blueprint:
         InputError,
         Forbidden,
         UnknownVersion,
+        UnknownCampaign,
+        UnknownSubscription,
         Conflict,
         LedgerError,
         StoreUnavailable,

@@ -1,4 +1,4 @@
-"""The audit log as files, written line by line."""
+"""Lists as files, written line by line: the audit log, the subscriptions."""
 
 import csv
 import io
@@ -29,18 +29,31 @@ _FORMULA = re.compile(r'(^|[\t\r\n;])(?=[\s"]*[=+\-@＝＋－＠]|[\t\r])')
 
 
 def csv_lines(acts: Iterable[Act], names: Mapping[str, Staff]) -> Iterator[str]:
-    """RFC 4180, UTF-8 with a byte order mark, as spreadsheets want it; no cell is a formula."""
-    yield "\ufeff" + _line(_COLUMNS)
-    for act in acts:
-        yield _line([safe_cell(_text(value)) for value in row_of(act, names).values()])
+    """The audit log as :func:`csv_table` writes it."""
+    return csv_table(_COLUMNS, (row_of(act, names) for act in acts))
 
 
 def json_lines(acts: Iterable[Act], names: Mapping[str, Staff]) -> Iterator[str]:
+    """The audit log as :func:`json_table` writes it."""
+    return json_table(row_of(act, names) for act in acts)
+
+
+def csv_table(columns: Iterable[str], rows: Iterable[Mapping[str, object]]) -> Iterator[str]:
+    """RFC 4180, UTF-8 with a byte order mark, as spreadsheets want it; no cell is a formula.
+
+    Each row has its values in the order of ``columns``.
+    """
+    yield "\ufeff" + _line(columns)
+    for row in rows:
+        yield _line([safe_cell(_text(value)) for value in row.values()])
+
+
+def json_table(rows: Iterable[Mapping[str, object]]) -> Iterator[str]:
     """One JSON array of objects, one on each line."""
     first = True
     yield "["
-    for act in acts:
-        yield ("\n" if first else ",\n") + json.dumps(row_of(act, names), ensure_ascii=False)
+    for row in rows:
+        yield ("\n" if first else ",\n") + json.dumps(row, ensure_ascii=False)
         first = False
     yield "\n]\n"
 

@@ -8,10 +8,11 @@ from flask import Response
 
 from ..core.draft import Draft
 from ..core.notice import Schedule, Standing
-from ..core.staff import COMMAND_LINE, Staff
+from ..core.staff import COMMAND_LINE, SYSTEM, Staff
 from ..core.steps import Step, steps
 from ..core.workflow import Event, State, may
 from ..services.draft import list_drafts
+from ..services.erasure import SUBSCRIBER
 from ..storage.draft import IMPORTED
 from .desk import Words, desk, known_staff, words
 from .guard import current_staff, guarded, take_done
@@ -98,6 +99,10 @@ def name_of(staff_id: str | None, names: Mapping[str, Staff], t: Words) -> str:
         return t("imported from files")
     if staff_id == COMMAND_LINE:
         return t("at the command line")
+    if staff_id == SYSTEM:
+        return t("by itself")
+    if staff_id == SUBSCRIBER:
+        return t("the subscriber")
     if staff_id is None:
         return ""
     return names[staff_id].name if staff_id in names else staff_id

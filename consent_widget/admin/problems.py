@@ -6,7 +6,16 @@ from typing import Any
 from flask import Response, jsonify
 from werkzeug.exceptions import HTTPException
 
-from ..core.errors import Conflict, Forbidden, InputError, LedgerError, StoreUnavailable, UnknownVersion
+from ..core.errors import (
+    Conflict,
+    Forbidden,
+    InputError,
+    LedgerError,
+    StoreUnavailable,
+    UnknownCampaign,
+    UnknownSubscription,
+    UnknownVersion,
+)
 from .desk import Words, desk, words
 from .page import answer_page
 from .sayings import say_error
@@ -36,6 +45,8 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (InputError, 400),
     (Forbidden, 403),
     (UnknownVersion, 404),
+    (UnknownCampaign, 404),
+    (UnknownSubscription, 404),
     (Conflict, 409),
     (LedgerError, 503),
     (StoreUnavailable, 503),

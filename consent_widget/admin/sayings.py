@@ -139,25 +139,6 @@ def say_new(kind: str, t: Words) -> tuple[str, str]:
     return known[kind]
 
 
-def say_action(action: str, t: Words) -> str:
-    """What somebody did, as the audit log tells it."""
-    known: Mapping[str, str] = {
-        "create": t("Started the draft"),
-        Event.SAVE: t("Edited the text"),
-        Event.SUBMIT: t("Submitted for review"),
-        Event.RETURN: t("Returned with a comment"),
-        Event.APPROVE: t("Approved"),
-        Event.ANNOUNCE: t("Announced"),
-        Event.WITHDRAW: t("Withdrew"),
-        Event.DISCARD: t("Discarded the draft"),
-        "export": t("Exported the audit log"),
-        "staff_add": t("Added an account"),
-        "staff_reset": t("Gave an account a new password"),
-        "staff_close": t("Closed an account"),
-    }
-    return known.get(action, action)
-
-
 def say_done(action: str, t: Words) -> str:
     """What was just done; empty for what is no action."""
     known: Mapping[str, str] = {

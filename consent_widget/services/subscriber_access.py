@@ -166,14 +166,24 @@ def note_act(
     )
 
 
-def _reason(given: str) -> str:
-    words = " ".join(given.split())
-    if not words:
-        raise InputError("no_reason", "A reason is needed.", "reason")
+def check_words(words: str) -> str:
+    """``words`` on one line, as they may stand in the ledger; empty stays empty.
+
+    Raises:
+        InputError: ``too_long`` or ``address_in_reason``.
+    """
+    words = " ".join(words.split())
     if len(words) > _MAX_WORDS:
         raise InputError("too_long", f"Longer than {_MAX_WORDS} characters.", "reason")
     if _ADDRESS.search(words):
         raise InputError(
             "address_in_reason", "The reason must hold no address: it is kept for good.", "reason"
         )
+    return words
+
+
+def _reason(given: str) -> str:
+    words = check_words(given)
+    if not words:
+        raise InputError("no_reason", "A reason is needed.", "reason")
     return words

@@ -11,7 +11,7 @@ from ..core.errors import Forbidden, InputError, UnknownSubscription
 from ..core.staff import Staff
 from ..core.subscription import State, Subscription
 from ..storage import subscriber_list as storage
-from ..storage.subscriber_list import Bounce, Listed, Told
+from ..storage.subscriber_list import Bounce, Listed, Told, Unknown
 from ..storage.subscription import load_subscription
 from .deployment import Deployment
 
@@ -112,6 +112,20 @@ def load_subscriber(deployment: Deployment, subscription_id: int, *, staff: Staf
             told=tuple(storage.told(connection, subscription_id)),
             bounces=tuple(storage.bounces_of(connection, subscription_id, limit=PER_PAGE)),
         )
+
+
+def list_unknown_mails(
+    deployment: Deployment, campaign_id: int, *, staff: Staff, limit: int = PER_PAGE
+) -> list[Unknown]:
+    """The oldest of a campaign's mails of which nobody knows whether they were taken, with whom they were for.
+
+    Raises:
+        Forbidden: ``role``.
+        StoreUnavailable: the database did not answer.
+    """
+    check_reader(staff)
+    with deployment.database.reading() as connection:
+        return storage.unknown_mails(connection, campaign_id, limit=limit)
 
 
 def list_unread_bounces(deployment: Deployment, *, staff: Staff, limit: int = PER_PAGE) -> list[Bounce]:

@@ -1,5 +1,7 @@
 """The ledger's rows: appended in order, guarded against every other change."""
 
+from collections.abc import Iterator
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -93,6 +95,13 @@ def bodies(connection: Connection, kind: str) -> list[str]:
     """The bodies of all entries of one kind, in order."""
     found = select(ledger.c.body).where(ledger.c.kind == kind).order_by(ledger.c.index)
     return list(connection.execute(found).scalars())
+
+
+def entries_of(connection: Connection, kind: str) -> Iterator[Entry]:
+    """All entries of one kind, in order; one at a time, since a version may be a megabyte."""
+    indices = select(ledger.c.index).where(ledger.c.kind == kind).order_by(ledger.c.index)
+    for index in connection.execute(indices).scalars().all():
+        yield from read_entries(connection, start=index, stop=index + 1)
 
 
 def insert_entry(connection: Connection, entry: Entry) -> None:

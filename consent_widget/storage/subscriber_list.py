@@ -38,9 +38,7 @@ _COLUMNS = tuple(subscriptions.c[name] for name in Listed.__dataclass_fields__)
 
 def count_states(connection: Connection) -> Mapping[State, int]:
     """How many subscriptions are in each state."""
-    rows = connection.execute(
-        select(subscriptions.c.state, func.count()).group_by(subscriptions.c.state)
-    ).tuples()
+    rows = connection.execute(select(subscriptions.c.state, func.count()).group_by(subscriptions.c.state))
     found = {State(state): int(count) for state, count in rows}
     return {state: found.get(state, 0) for state in State}
 

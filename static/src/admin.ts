@@ -1,6 +1,8 @@
-// The editor of notice versions. Without it the form works as a plain one; every word comes from the page.
+// The staff's pages: the editor of notice versions, and campaigns that go on. Without it forms and links do the same; every word comes
+// from the page.
 
 import { startAutosave } from "./admin/autosave";
+import { startLive } from "./admin/live";
 import { startPaste } from "./admin/paste";
 import { startPreview } from "./admin/preview";
 import { startToolbar } from "./admin/toolbar";
@@ -25,3 +27,6 @@ for (const form of document.querySelectorAll<HTMLFormElement>("form[data-editor]
   const frame = document.querySelector<HTMLIFrameElement>("iframe[data-preview]");
   if (frame) attempt(() => startPreview(form, frame));
 }
+
+const live = document.querySelector<HTMLElement>("[data-live]");
+if (live) attempt(() => startLive(live));

@@ -69,9 +69,31 @@ ROUTES = {
     "consent_widget_admin.show_preview": KEY,
     "consent_widget_admin.preview_typed": GUARDED,
     "consent_widget_admin.show_audit": GUARDED,
+    "consent_widget_admin.show_subscriptions": GUARDED,
+    "consent_widget_admin.search_subscriptions": GUARDED,
+    "consent_widget_admin.show_subscription": GUARDED,
+    "consent_widget_admin.change_subscription": GUARDED,
+    "consent_widget_admin.show_proof": GUARDED,
+    "consent_widget_admin.name_proof": GUARDED,
+    "consent_widget_admin.download_proof": GUARDED,
+    "consent_widget_admin.show_campaigns": GUARDED,
+    "consent_widget_admin.show_campaign": GUARDED,
+    "consent_widget_admin.change_campaign": GUARDED,
+    "consent_widget_admin.show_bounces": GUARDED,
+    "consent_widget_admin.show_bounce": GUARDED,
 }
 
-PAGES = ["/", "/versions/new", "/versions/1", "/versions/1/preview/vi", "/audit", "/audit?format=csv"]
+PAGES = [
+    "/",
+    "/versions/new",
+    "/versions/1",
+    "/versions/1/preview/vi",
+    "/audit",
+    "/audit?format=csv",
+    "/subscriptions",
+    "/campaigns",
+    "/bounces",
+]
 
 
 def our_routes(app: Flask) -> dict[str, list[tuple[str, str]]]:
@@ -112,7 +134,7 @@ def test_every_guarded_route_sends_a_stranger_to_the_sign_in(newsroom: Newsroom)
             assert answer.status_code == 303, path
             assert answer.headers["Location"].startswith(f"{ADMIN}/sign-in?next=/privacy/admin"), path
             assert newsroom.stored() == before
-    assert tried == 9
+    assert tried == 21
 
 
 def test_the_way_back_is_the_page_that_was_asked_for(newsroom: Newsroom) -> None:
@@ -149,6 +171,7 @@ def test_who_may_see_which_page(newsroom: Newsroom, user: str, path: str) -> Non
         "/versions/new": {"author", "approver", "officer"},
         "/audit": readers,
         "/audit?format=csv": readers,
+        "/bounces": readers,
     }
 
     answer = newsroom.browser(user).get(f"{ADMIN}{path}")

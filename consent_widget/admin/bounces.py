@@ -1,0 +1,40 @@
+"""Reports of mails that came back and that nobody could read: for people to look at."""
+
+from flask import Response
+
+from ..core.campaign import DECIDERS
+from ..services.subscriber_access import open_bounce
+from ..services.subscriber_list import list_unread_bounces
+from .desk import desk
+from .guard import current_staff, form_token, guarded
+from .page import answer_page
+
+#: A longer report is cut on the page; a mail may be megabytes.
+_SHOWN = 20_000
+
+
+@guarded
+def show_bounces() -> Response:
+    """GET: the newest, without what they say: that holds addresses."""
+    return _answer({})
+
+
+@guarded
+def show_bounce(id: int) -> Response:  # noqa: A002  # the name in the route
+    """POST: what one report says; that somebody looked is noted."""
+    deployment = desk().deployment
+    found = open_bounce(deployment, id, staff=current_staff(), now=deployment.clock())
+    raw = found.raw or ""
+    return _answer({"opened": found, "text": raw[:_SHOWN], "is_cut": len(raw) > _SHOWN})
+
+
+def _answer(context: dict[str, object]) -> Response:
+    staff = current_staff()
+    rows = list_unread_bounces(desk().deployment, staff=staff)
+    given: dict[str, object] = {
+        "rows": rows,
+        "opened": None,
+        "may_decide": bool(staff.roles & DECIDERS),
+        "csrf_token": form_token(staff),
+    }
+    return answer_page("bounces.html", given | context)
