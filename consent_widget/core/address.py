@@ -6,6 +6,8 @@ from .errors import InputError
 
 #: RFC 5321 section 4.5.3.1.3, without the angle brackets.
 MAX_ADDRESS = 254
+#: RFC 5321 section 4.5.3.1.1.
+_MAX_LOCAL = 64
 
 _MASK = "•••"
 
