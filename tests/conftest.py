@@ -147,7 +147,7 @@ def make_app(prepared_sqlite: Path, clock: factories.Clock, tmp_path: Path) -> I
 
     yield make
     for app in made:
-        factories.deployment(app).database.engine.dispose()
+        factories.close(app)
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from consent_widget.storage import consent as consent_storage
 from consent_widget.storage.consent import Evidence
 from consent_widget.storage.database import Database
 from consent_widget.storage.draft import insert_draft
+from consent_widget.tasks.wake import Waker
 
 #: The moment at which tests happen unless they say otherwise.
 NOW = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
@@ -212,6 +213,14 @@ def store_edition(
             announced_at=now,
         )
     return insert_draft(connection, draft)
+
+
+def close(app: Flask) -> None:
+    """Leave nothing behind: no connection, and no thread that still puts a wake into a queue."""
+    wake = deployment(app).wake
+    if isinstance(wake, Waker):
+        wake.finish()
+    deployment(app).database.engine.dispose()
 
 
 def evidence(**values: Any) -> Evidence:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from ..services.deployment import Deployment
 from ..services.jobs import take
+from ..services.retention import purge
 from ..services.upkeep import sweep
 
 

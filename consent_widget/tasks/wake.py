@@ -32,6 +32,12 @@ class Waker:
             except RuntimeError:  # the interpreter is ending: the sweep finds it
                 self._next = None
 
+    def finish(self) -> None:
+        """Wait until the last wake is in the queue, or was given up."""
+        if self._pool is not None and self._process == os.getpid():
+            self._pool.shutdown()
+            self._pool = None
+
     def _put(self) -> None:
         try:
             put_wake(self._url)

@@ -198,7 +198,7 @@ def post(
         yield Post(mailroom, crew, journal, clock)
     finally:
         crew.close()
-        deployment.database.engine.dispose()
+        factories.close(app)
 
 
 @dataclass(frozen=True, kw_only=True)
