@@ -21,6 +21,7 @@ class Job:
 
 JOBS = (
     Job(name="sweep", every=timedelta(minutes=1), run=lambda deployment, now: sweep(deployment, now=now)),
+    Job(name="purge", every=timedelta(hours=1), run=lambda deployment, now: purge(deployment, now=now)),
 )
 
 
