@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from inspect import signature
@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError
 
 from .admin import blueprint as admin
+from .admin.alarm import raise_alarm
 from .admin.desk import EXTENSION as ADMIN
 from .admin.desk import Desk
 from .cli import commands
@@ -229,7 +230,7 @@ class ConsentWidget:
             new_id=lambda: secrets.token_urlsafe(12),
             new_token=lambda: secrets.token_urlsafe(32),
             wake=Waker(queue_url) if queue_url is not None else _nobody_to_wake,
-            alarm=lambda code, details: logger.error("Staff are wanted: %s %s", code, dict(details)),
+            alarm=lambda code, details: _alarm(app, code, details),
         )
 
 
@@ -339,6 +340,18 @@ def _own_engine(app: Flask, settings: Settings) -> Engine:
 
 def _nobody_to_wake() -> None:
     """No other process sees this database, so none can send out of it."""
+
+
+def _alarm(app: Flask, code: str, details: Mapping[str, object]) -> None:
+    installed: Installed = app.extensions["consent_widget"]
+    with app.app_context():  # the host's directory may look for it
+        raise_alarm(
+            code,
+            details,
+            settings=installed.deployment.settings,
+            directory=installed.staff_directory,
+            mailer=installed.mailer,
+        )
 
 
 def _own_mailer(deployment: Deployment) -> Mailer | None:

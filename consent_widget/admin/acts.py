@@ -26,6 +26,7 @@ def say_action(action: str, t: Words) -> str:
         "set_policy": t("Decided what happens to unknown mails"),
         "resend_unknown": t("Sent the unknown mails again"),
         "retry_failed": t("Tried the failed mails again"),
+        "close_campaign": t("Noted how many were told when the version took effect"),
         "reveal": t("Looked at an address"),
         "suppress": t("Suppressed an address"),
         "release": t("Released an address"),
