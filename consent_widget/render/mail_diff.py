@@ -110,7 +110,10 @@ def _shown(
     html = html.replace(Markup("</del><ins>"), Markup("</del> <ins>"))
     # A word for the whole says it once; within a paragraph each change says what it is.
     marks = {} if is_whole else {"<ins>": f"[{t('added:')} ", "<del>": f"[{t('removed:')} "}
-    return Told(kind=kind, label=label, html=_styled(html), text=_as_text(html, marks))
+    text = _as_text(html, marks)
+    # The line breaks of a paragraph are those of whoever typed it.
+    words = text.strip("\n") if kind == "code" else " ".join(text.split())
+    return Told(kind=kind, label=label, html=_styled(html), text=words)
 
 
 def _styled(html: Markup) -> Markup:
@@ -123,7 +126,7 @@ def _as_text(html: Markup, marks: dict[str, str]) -> str:
         closes = marks and tag[0] in ("</ins>", "</del>")
         return "]" if closes else marks.get(tag[0], "")
 
-    return unescape(re.sub("<[^>]*>", replaced, html)).strip()
+    return unescape(re.sub("<[^>]*>", replaced, html))
 
 
 def _shortened(pieces: Sequence[Piece]) -> tuple[list[Piece], bool]:
