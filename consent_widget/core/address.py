@@ -35,13 +35,10 @@ def clean_address(typed: str) -> str:
     except (EmailNotValidError, ValueError) as error:
         raise InputError("email", "This is no e-mail address.", "email") from error
     address = str(found.ascii_email or "")
+    local, _, domain = address.rpartition("@")
+    is_short = len(address) <= MAX_ADDRESS and len(local) <= _MAX_LOCAL
     # A program that decodes words where none may stand (RFC 2047 section 5) would read another mailbox.
-    if (
-        len(address) > MAX_ADDRESS
-        or "." not in domain_of(address)
-        or _ROUTING & set(address)
-        or "=?" in address
-    ):
+    if not is_short or "." not in domain or _ROUTING & set(address) or "=?" in address:
         raise InputError("email", "This is no e-mail address.", "email")
     return address
 
