@@ -33,6 +33,9 @@ class Stage(StrEnum):
     DOT = "dot"
 
 
+#: The server did not know yet whom the mail is for.
+_BEFORE_RECIPIENT = (Stage.CONNECT, Stage.MAIL)
+
 #: Our own words in place of a server's code.
 CONNECTION, TIMEOUT, TLS, AUTH, SIZE = "connection", "timeout", "tls", "auth", "size"
 #: Refused by ourselves before any command: envelope addresses that SMTP cannot carry, a mail that is not 7-bit.
@@ -79,24 +82,24 @@ class Reply:
             self.outcome is Outcome.PERMANENT
             and self.code.startswith("5.1.")
             and self.code not in _SENDER_CODES
-            and self.stage not in (Stage.CONNECT, Stage.MAIL)
+            and self.stage not in _BEFORE_RECIPIENT
         )
 
     @property
     def pauses(self) -> bool:
         """We are refused, whoever the mail is for: 5.7.x, a refused sign-in, TLS, sender or size."""
-        refused_us = self.number >= 500 and self.stage in (Stage.CONNECT, Stage.MAIL)
+        refused_us = self.number >= 500 and self.stage in _BEFORE_RECIPIENT
         return refused_us or self.code in _SETUP | _SENDER_CODES | {_TOO_BIG} or self.code.startswith("5.7.")
 
     @property
     def is_ours(self) -> bool:
         """Our set-up or the way to the relay is at fault; it says nothing about the address."""
-        return self.pauses or self.stage is Stage.CONNECT or self.code in (CONNECTION, TIMEOUT)
+        return self.pauses or self.stage in _BEFORE_RECIPIENT or self.code in (CONNECTION, TIMEOUT)
 
     @property
     def concerns_all(self) -> bool:
         """Each mail that were tried now would fare alike: stop trying for a while."""
-        return self.pauses or self.stage is Stage.CONNECT
+        return self.pauses or self.stage in _BEFORE_RECIPIENT
 
     @property
     def refuses_content(self) -> bool:

@@ -38,7 +38,7 @@ def open_transport(url: str, timeouts: Timeouts | None = None) -> Callable[[], T
     if url.startswith(_MAILDIR):
         folder = _folder(url)
         return lambda: MaildirTransport(folder)
-    relay = _relay(url)
+    relay = read_relay(url)
 
     @cache
     def context() -> ssl.SSLContext:
@@ -52,7 +52,7 @@ def check_url(url: str) -> None:
     if url.startswith(_MAILDIR):
         _folder(url)
     else:
-        _relay(url)
+        read_relay(url)
 
 
 def probe(url: str, timeouts: Timeouts) -> Reply | None:
@@ -60,7 +60,7 @@ def probe(url: str, timeouts: Timeouts) -> Reply | None:
     if url.startswith(_MAILDIR):
         return MaildirTransport(_folder(url)).probe()
     try:
-        smtp = connect(_relay(url), ssl.create_default_context(), timeouts)
+        smtp = connect(read_relay(url), ssl.create_default_context(), timeouts)
     except Refused as refused:
         return refused.reply
     with suppress(OSError):
@@ -78,7 +78,7 @@ def _folder(url: str) -> Path:
     return Path(path)
 
 
-def _relay(url: str) -> Relay:
+def read_relay(url: str) -> Relay:
     """The server that an ``smtp:`` or ``smtps:`` address names."""
     try:
         parts = urlsplit(url)

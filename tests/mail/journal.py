@@ -35,7 +35,7 @@ class Journal:
     def note(self, *, sender: str, recipients: list[str], raw: bytes) -> None:
         """Write down one mail, with the bytes between DATA and the final dot, dots unstuffed."""
         sha256 = hashlib.sha256(raw).hexdigest()
-        head = BytesHeaderParser().parsebytes(raw)
+        head = BytesHeaderParser().parsebytes(raw.partition(b"\r\n\r\n")[0])
         entry = {
             "at": time.time(),
             "sender": sender,

@@ -26,6 +26,8 @@ STAGES = ("greeting", "ehlo", "starttls", "handshake", "auth", "mail", "rcpt", "
 
 _HANG_SECONDS = 30.0
 
+_END = b"\r\n.\r\n"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
@@ -39,10 +41,14 @@ class Moment:
 
 @dataclass(frozen=True)
 class Say:
-    """Answer with this line instead; afterwards hang up, if ``close``."""
+    """Answer with this line instead; afterwards hang up, if ``close``, or go on as if nothing were, if ``goes_on``.
+
+    At ``body`` it is said before the mail, which is then read and not taken.
+    """
 
     line: str
     close: bool = False
+    goes_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -206,7 +212,7 @@ class _Talk:
         self.server = server
         self.socket = connection
         self.number = number
-        self.buffer = b""
+        self.buffer = bytearray()
         self.is_secret = False
         self.sender = ""
         self.recipients: list[str] = []
@@ -265,6 +271,8 @@ class _Talk:
             raise _Over
         if action is not None:
             self._act(action)
+            self._until_dot()
+            return
         raw = self._until_dot()
         todo = self.server.ask("dot", recipient, self.number)
         if not isinstance(todo, Say):
@@ -281,7 +289,7 @@ class _Talk:
         action = self.server.ask(stage, recipient, self.number)
         if action is not None:
             self._act(action)
-            return False
+            return isinstance(action, Say) and action.goes_on
         self._say(*lines)
         return True
 
@@ -309,7 +317,7 @@ class _Talk:
         assert self.server.context is not None
         self.socket = self.server.context.wrap_socket(self.socket, server_side=True)
         self.is_secret = True
-        self.buffer = b""
+        self.buffer.clear()
 
     def _say(self, *lines: str) -> None:
         self.socket.sendall("".join(f"{one}\r\n" for one in lines).encode("utf-8", "surrogateescape"))
@@ -326,8 +334,9 @@ class _Talk:
     def _line(self) -> bytes:
         while b"\r\n" not in self.buffer:
             self._more()
-        line, _, self.buffer = self.buffer.partition(b"\r\n")
-        return line
+        line, _, rest = self.buffer.partition(b"\r\n")
+        self.buffer = rest
+        return bytes(line)
 
     def _read_exactly(self, count: int) -> None:
         """Take ``count`` bytes of the mail, if it has so many, and leave the rest in the socket."""
@@ -339,11 +348,14 @@ class _Talk:
 
     def _until_dot(self) -> bytes:
         """The mail, dots unstuffed."""
-        self.buffer = b"\r\n" + self.buffer  # A mail may be the final dot alone.
-        while b"\r\n.\r\n" not in self.buffer:
+        self.buffer[:0] = b"\r\n"  # A mail may be the final dot alone.
+        seen = 0
+        while (end := self.buffer.find(_END, max(0, seen - len(_END)))) < 0:
+            seen = len(self.buffer)
             self._more()
-        raw, _, self.buffer = self.buffer.partition(b"\r\n.\r\n")
-        return (raw + b"\r\n").replace(b"\r\n..", b"\r\n.")[2:]
+        raw = bytes(self.buffer[: end + 2])
+        del self.buffer[: end + len(_END)]
+        return raw.replace(b"\r\n..", b"\r\n.")[2:]
 
 
 def _mailbox(line: bytes) -> str:
