@@ -1,4 +1,4 @@
-"""``flask consent forget``: a mailbox is taken out of everything."""
+"""``flask consent forget | purge``: what is not to be kept is taken away."""
 
 import json
 
@@ -6,8 +6,10 @@ import click
 
 from ..core.address import clean_address
 from ..core.errors import ConsentWidgetError
+from ..core.retention import Rule
 from ..core.staff import COMMAND_LINE
 from ..services.erasure import Forgotten, find, forget, scrub
+from ..services.retention import Purged, count_due, purge
 from ..services.setup import check_schema
 from .group import commands, current_deployment, fail, json_option
 
@@ -29,7 +31,7 @@ def forget_address(email: str, yes: bool, as_json: bool) -> None:
         if not found.is_nothing and not yes:
             click.confirm(f"Erase {_told(found)}? This cannot be undone.", abort=True)
         done = forget(deployment, address, now=deployment.clock(), by=COMMAND_LINE)
-        left = scrub(deployment)
+        left = scrub(deployment, now=deployment.clock())
     except ConsentWidgetError as error:
         fail(error)
     if as_json:
@@ -54,3 +56,45 @@ def _told(what: Forgotten) -> str:
         (what.reports, "report that could not be read", "reports that could not be read"),
     )
     return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in parts if count)
+
+
+_RULES = {
+    Rule.UNCONFIRMED: "subscriptions that nobody confirmed",
+    Rule.LEFT: "addresses of those who left, but for their keyed hash",
+    Rule.SUPPRESSED: "addresses to which nothing went any more, but for their keyed hash",
+    Rule.LINKS: "links of letters",
+    Rule.MOVES: "new addresses that nobody confirmed",
+    Rule.LETTERS: "letters",
+    Rule.REPORTS: "reports of mails that came back",
+    Rule.COUNTS: "counts of requests",
+    Rule.DOMAINS: "domains that wanted slower mail",
+}
+
+
+@commands.command("purge")
+@click.option("--dry-run", is_flag=True, help="Only tell what would be taken away.")
+@json_option
+def purge_all(dry_run: bool, as_json: bool) -> None:
+    """Take away what has been kept for its time. The worker does it by itself every hour."""
+    deployment = current_deployment()
+    try:
+        check_schema(deployment.database)
+        done = (count_due if dry_run else purge)(deployment, now=deployment.clock())
+    except ConsentWidgetError as error:
+        fail(error)
+    if as_json:
+        click.echo(json.dumps({"rows": done.rows, "hashes": done.hashes, "left": done.left}))
+        return
+    click.echo(_purged(done, "Would be taken away" if dry_run else "Taken away"))
+    if done.left is not None:
+        click.echo(
+            f"warning: the files still hold what was deleted: {done.left}. The next purge tries again.",
+            err=True,
+        )
+
+
+def _purged(done: Purged, verb: str) -> str:
+    lines = [f"{verb}:"]
+    lines += [f"{count}\t{_RULES[rule]}" for rule, count in done.rows.items()]
+    lines.append(f"{done.hashes}\tkeyed hashes of an older key, made anew")
+    return "\n".join(lines)

@@ -15,6 +15,7 @@ from ..core.address import identity_of
 from ..core.errors import LedgerError
 from ..core.journal import Word
 from ..core.mention import mentions
+from ..core.retention import SCRUB_EVERY
 from ..core.subscription import Event, Subscription, advance
 from ..storage import erasure as storage
 from ..storage.scrub import scrub as scrub_files
@@ -97,9 +98,9 @@ def empty(connection: Connection, found: Subscription, *, now: datetime, reason:
     """Take the address out of a locked row that may hold it no longer; ``reason`` counts where it had not ended."""
     storage.secure(connection)
     leave_campaigns(connection, found.id, now=now, code="erased")
-    storage.empty_row(
+    storage.empty_rows(
         connection,
-        found.id,
+        [found.id],
         state=advance(found.state, Event.UNSUBSCRIBE),
         ended_at=found.ended_at or now,
         reason=reason,
@@ -108,27 +109,34 @@ def empty(connection: Connection, found: Subscription, *, now: datetime, reason:
     storage.note_erased(connection, now=now)
 
 
-def scrub(deployment: Deployment) -> str | None:
+def scrub(deployment: Deployment, *, now: datetime) -> str | None:
     """Overwrite what the files of the database still hold of what was erased; None when that is done.
 
     Else what keeps it from being done; it is tried again by the next purge. Nothing is done where
-    nothing was erased since the last time. SQLite and PostgreSQL write the tables anew for it, and
-    whoever wants to write meanwhile waits.
+    nothing was erased since the last time; for what was merely purged, once a day. SQLite and
+    PostgreSQL write the tables anew for it, and whoever wants to write meanwhile waits.
 
     Raises:
         StoreUnavailable: the database did not answer.
     """
     database = deployment.database
     with database.reading() as connection:
-        at = storage.erased_at(connection)
-    if at is None:
+        before = storage.unscrubbed(connection)
+    if not _is_due(before, now):
         return None
     with database.failing_as_one():
         left = scrub_files(database.engine)
     if left is None:
         with database.writing() as connection:
-            storage.forget_erased(connection, at)
+            storage.note_scrubbed(connection, before, now=now)
     return left
+
+
+def _is_due(before: storage.Unscrubbed, now: datetime) -> bool:
+    if before.purged_at is None:
+        return before.erased_at is not None
+    last = before.scrubbed_at
+    return before.erased_at is not None or last is None or abs(now - last) >= SCRUB_EVERY
 
 
 def find(deployment: Deployment, address: str) -> Forgotten:

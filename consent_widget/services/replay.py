@@ -69,7 +69,7 @@ def replay(deployment: Deployment, *, now: datetime) -> Replayed:
         ", ".join(done.paused) or "none",
     )
     if done.erased:
-        left = scrub(deployment)
+        left = scrub(deployment, now=now)
         if left is not None:
             logger.warning(
                 "What was erased again is still in the files: %s. The next purge tries again.", left

@@ -1,20 +1,21 @@
 """What is known of one mailbox, wherever it stands, and how it is taken out of every table."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
 
 from ..core.subscription import State
-from .database import insert_or
 from .delivery import bounces, deliveries, jobs
+from .job import note_job, taken_at
 from .subscription import delete_links, links, subscriptions, suppressions
 
 #: A driver takes a bounded number of values.
 _MANY = 500
 
-#: In the table of jobs: when something was erased last whose bytes may still stand in the files.
-_ERASED = "erased"
+#: In the table of jobs: when something was deleted last whose bytes may still stand in the files.
+_ERASED, _PURGED, _SCRUBBED = "erased", "purged", "scrubbed"
 
 
 def secure(connection: Connection) -> None:
@@ -32,26 +33,25 @@ def rows_of(connection: Connection, identity: str, hashes: Collection[str]) -> l
     return list(connection.execute(found.order_by(subscriptions.c.id)).scalars())
 
 
-def empty_row(connection: Connection, subscription_id: int, **values: object) -> None:
-    """Take the address out of a row and of the mails made of it; ``values`` are set beside it."""
+def empty_rows(connection: Connection, ids: Collection[int], **values: object) -> None:
+    """Take the address out of rows and of the mails made of them; ``values`` are set beside it."""
     connection.execute(
         update(subscriptions)
-        .where(subscriptions.c.id == subscription_id)
+        .where(subscriptions.c.id.in_(ids))
         .values(address=None, identity=None, domain="", new_address=None, **values)
     )
-    delete_links(connection, subscription_id)
-    mine = deliveries.c.subscription_id == subscription_id
-    connection.execute(delete(deliveries).where(mine, deliveries.c.campaign_id.is_(None)))
-    connection.execute(update(deliveries).where(mine, deliveries.c.domain != "").values(domain=""))
-    connection.execute(update(bounces).where(bounces.c.subscription_id == subscription_id).values(raw=None))
-
-
-def delete_rows(connection: Connection, ids: Collection[int]) -> int:
-    """Delete subscriptions that were never confirmed, with all that hangs on them; how many."""
     connection.execute(delete(links).where(links.c.subscription_id.in_(ids)))
-    connection.execute(delete(deliveries).where(deliveries.c.subscription_id.in_(ids)))
+    theirs = deliveries.c.subscription_id.in_(ids)
+    connection.execute(delete(deliveries).where(theirs, deliveries.c.campaign_id.is_(None)))
+    connection.execute(update(deliveries).where(theirs, deliveries.c.domain != "").values(domain=""))
     connection.execute(update(bounces).where(bounces.c.subscription_id.in_(ids)).values(raw=None))
-    return connection.execute(delete(subscriptions).where(subscriptions.c.id.in_(ids))).rowcount
+
+
+def delete_rows(connection: Connection, ids: Collection[int]) -> None:
+    """Delete subscriptions that were never confirmed, with all that hangs on them."""
+    for table in (links, deliveries, bounces):
+        connection.execute(delete(table).where(table.c.subscription_id.in_(ids)))
+    connection.execute(delete(subscriptions).where(subscriptions.c.id.in_(ids)))
 
 
 def waiting_for(connection: Connection, identity: str) -> list[int]:
@@ -139,19 +139,34 @@ def not_suppressed(connection: Connection, hashes: Collection[str]) -> set[str]:
 
 
 def note_erased(connection: Connection, *, now: datetime) -> None:
-    """Let the next :func:`consent_widget.storage.scrub.scrub` know that there is something to do."""
-    put = insert_or(connection, jobs).values(name=_ERASED, taken_at=now)
-    connection.execute(put.on_conflict_do_update(index_elements=["name"], set_={"taken_at": now}))
+    """Let the next scrub know that something was erased on request."""
+    note_job(connection, _ERASED, now=now)
 
 
-def erased_at(connection: Connection) -> datetime | None:
-    """When something was erased that the files may still hold; None where all is overwritten."""
-    found: datetime | None = connection.execute(
-        select(jobs.c.taken_at).where(jobs.c.name == _ERASED)
-    ).scalar()
-    return found
+def note_purged(connection: Connection, *, now: datetime) -> None:
+    """Let a scrub know that the time of something was over."""
+    note_job(connection, _PURGED, now=now)
 
 
-def forget_erased(connection: Connection, at: datetime) -> None:
-    """All that was erased up to ``at`` is overwritten; what came since is left to the next time."""
-    connection.execute(delete(jobs).where(jobs.c.name == _ERASED, jobs.c.taken_at == at))
+@dataclass(frozen=True, kw_only=True)
+class Unscrubbed:
+    """When something was erased and purged last that the files may still hold, and when they were written anew."""
+
+    erased_at: datetime | None
+    purged_at: datetime | None
+    scrubbed_at: datetime | None
+
+
+def unscrubbed(connection: Connection) -> Unscrubbed:
+    return Unscrubbed(
+        erased_at=taken_at(connection, _ERASED),
+        purged_at=taken_at(connection, _PURGED),
+        scrubbed_at=taken_at(connection, _SCRUBBED),
+    )
+
+
+def note_scrubbed(connection: Connection, before: Unscrubbed, *, now: datetime) -> None:
+    """All up to ``before`` is overwritten; what came since is left to the next time."""
+    for name, at in ((_ERASED, before.erased_at), (_PURGED, before.purged_at)):
+        connection.execute(delete(jobs).where(jobs.c.name == name, jobs.c.taken_at == at))
+    note_job(connection, _SCRUBBED, now=now)

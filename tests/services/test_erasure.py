@@ -18,7 +18,7 @@ from consent_widget.services.erasure import Forgotten, find, forget, scrub
 from consent_widget.services.setup import upgrade_database
 from consent_widget.storage.database import metadata
 from consent_widget.storage.delivery import bounces
-from consent_widget.storage.erasure import erased_at
+from consent_widget.storage.erasure import unscrubbed
 from consent_widget.storage.subscription import links, load_subscription, subscriptions
 from tests import factories
 from tests.conftest import MakeApp
@@ -244,16 +244,16 @@ def test_scrub_is_done_once_and_only_where_something_was_erased(mailroom: Mailro
 
     def statements() -> list[str]:
         with factories.counted_statements(mailroom.deployment.database.engine) as seen:
-            assert scrub(mailroom.deployment) is None
+            assert scrub(mailroom.deployment, now=mailroom.clock()) is None
         return [one for one in seen if "VACUUM" in one]
 
     nothing_yet = statements()
     erase(mailroom, number)
     with mailroom.deployment.database.reading() as connection:
-        assert erased_at(connection) == NOW
-    scrub(mailroom.deployment)
+        assert unscrubbed(connection).erased_at == NOW
+    scrub(mailroom.deployment, now=mailroom.clock())
     with mailroom.deployment.database.reading() as connection:
-        assert erased_at(connection) is None
+        assert unscrubbed(connection).erased_at is None
 
     assert nothing_yet == []
     assert statements() == []
@@ -275,7 +275,7 @@ def test_no_byte_of_the_sqlite_files_holds_it_afterwards(
     assert any(b"canary" in path.read_bytes().lower() for path in files)
 
     erase(mailroom, number)
-    assert scrub(mailroom.deployment) is None
+    assert scrub(mailroom.deployment, now=mailroom.clock()) is None
 
     left = {
         path.name for path in tmp_path.rglob("*") if path.is_file() and b"canary" in path.read_bytes().lower()
