@@ -25,13 +25,14 @@ from ..core.verdict import REFUSALS_IN_A_ROW, Verdict, domain_pause, judge, rela
 from ..mail.transport import Transport
 from ..storage import campaign as campaigns
 from ..storage import claim
+from ..storage.subscription import change_subscription
 from . import journal
 from .audience import journal_name, prepare
 from .campaign import pause_for
 from .deployment import Deployment
 from .letters import Letters
 from .subscription import make_link
-from .suppression import suppress
+from .suppression import BOUNCE, suppress
 from .upkeep import finish_campaigns
 
 T = TypeVar("T")
@@ -280,7 +281,7 @@ class _Worker:
         if not written:
             logger.warning("Delivery %s is not ours any more; its answer was %s.", one.id, reply.code)
         if verdict.suppress:
-            suppress(self.deployment, connection, one.subscription_id, reason="bounce", now=now)
+            self._suppress(connection, one)
         self._mind_the_pace(connection, one, reply, verdict)
         reason = verdict.pause or self._too_many_refusals(reply, verdict)
         if campaign is None or reason is None:
@@ -291,6 +292,14 @@ class _Worker:
         return [
             {"campaign": campaign.id, "number": campaign.number, "reason": reason.value, "detail": detail}
         ]
+
+    def _suppress(self, connection: Connection, one: Delivery) -> None:
+        """There is no such mailbox. A new address that nobody confirmed is forgotten; the old one works."""
+        if one.kind is Kind.ADDRESS:
+            change_subscription(connection, one.subscription_id, new_address=None)
+        else:
+            now = self.deployment.clock()
+            suppress(self.deployment, connection, one.subscription_id, reason=BOUNCE, now=now)
 
     def _too_many_refusals(self, reply: Reply, verdict: Verdict) -> PauseReason | None:
         if reply.outcome is Outcome.ACCEPTED:

@@ -1,20 +1,26 @@
 """Mails leave: each fenced before, settled after; nothing lost, nothing twice, on both databases."""
 
+import re
 from datetime import timedelta
+from email import message_from_bytes
+from email.policy import default
 
 import pytest
+from sqlalchemy import select
 
 from consent_widget.core.campaign import PauseReason, Policy, State
 from consent_widget.core.delivery import LEASE
 from consent_widget.core.delivery import State as Row
 from consent_widget.core.errors import SettingError
-from consent_widget.core.links import UNSUBSCRIBE
+from consent_widget.core.links import UNSUBSCRIBE, token_hash
 from consent_widget.core.reply import AUTH, TIMEOUT, Reply, Stage, lost
+from consent_widget.core.subscription import State as Subscribed
 from consent_widget.services import campaign as steering
 from consent_widget.services.audience import leave_campaigns
 from consent_widget.services.sending import deliver
+from consent_widget.services.subscription import ask_new_address, confirm, request_subscription
 from consent_widget.services.upkeep import reap, sweep
-from consent_widget.storage.subscription import suppressed_for
+from consent_widget.storage.subscription import links, load_subscription, suppressed_for
 from tests.conftest import MakeApp
 from tests.factories import deployment
 from tests.mailroom import ACCEPTED, APPROVER, DOWN, LOST, MAIL, Mailroom, Relay, refusal
@@ -398,3 +404,91 @@ def test_time_set_back_sends_nothing_twice(mailroom: Mailroom) -> None:
 
     assert sorted(relay.taken) == sorted(addresses)
     assert [one.state for one in mailroom.rows()] == [Row.ACCEPTED] * 10
+
+
+# Letters
+
+
+def ask(mailroom: Mailroom, address: str, language: str = "vi") -> None:
+    request_subscription(
+        mailroom.deployment,
+        address,
+        language,
+        network="203.0.113.7",
+        now=mailroom.clock(),
+        salt=mailroom.deployment.new_id(),
+    )
+
+
+def tokens_in(mail: bytes) -> list[str]:
+    text = message_from_bytes(mail, policy=default)
+    body = text.get_body(("plain",))
+    assert body is not None
+    return re.findall(r"/privacy/confirm/([\w-]+)", body.get_content())
+
+
+def test_a_sign_up_is_confirmed_by_the_link_that_only_its_mail_holds(mailroom: Mailroom) -> None:
+    ask(mailroom, "lan@reader.example")
+    relay = Relay()
+
+    mailroom.deliver(relay)
+
+    (mail,) = relay.mails["lan@reader.example"]
+    (token,) = set(tokens_in(mail))
+    with mailroom.deployment.database.reading() as connection:
+        stored = connection.execute(select(links.c.hash)).scalars().all()
+    assert stored == [token_hash(token)]
+    confirm(mailroom.deployment, token, now=mailroom.clock())
+    mailroom.announce()
+    mailroom.deliver(relay)
+    assert relay.taken == ["lan@reader.example"] * 2
+
+
+def test_letters_go_before_a_campaign(mailroom: Mailroom) -> None:
+    mailroom.subscribe(3)
+    mailroom.announce()
+    ask(mailroom, "lan@reader.example")
+    relay = Relay()
+
+    mailroom.deliver(relay)
+
+    assert relay.taken[0] == "lan@reader.example"
+
+
+def test_a_letter_whose_answer_was_lost_is_sent_again_with_another_link(mailroom: Mailroom) -> None:
+    ask(mailroom, "lan@reader.example")
+    relay = Relay(says=lambda recipient, time: LOST if time == 1 else ACCEPTED)
+    mailroom.deliver(relay)
+    mailroom.clock.tick(minutes=5)
+
+    mailroom.deliver(relay)
+
+    first, second = (tokens_in(mail)[0] for mail in relay.mails["lan@reader.example"])
+    assert first != second
+    confirm(mailroom.deployment, second, now=mailroom.clock())
+
+
+def test_a_new_address_that_does_not_exist_costs_nobody_their_subscription(mailroom: Mailroom) -> None:
+    (reader,) = mailroom.subscribe(1)
+    (number,) = mailroom.ids([reader])
+    ask_new_address(mailroom.deployment, number, "gone@reader.example", now=mailroom.clock())
+    relay = Relay(says=lambda recipient, time: refusal(550, "5.1.1 nobody"))
+
+    mailroom.deliver(relay)
+
+    assert list(relay.tries) == ["gone@reader.example"]
+    with mailroom.deployment.database.reading() as connection:
+        found = load_subscription(connection, number)
+    assert found is not None
+    assert (found.state, found.address, found.new_address) == (Subscribed.CONFIRMED, reader, None)
+
+
+def test_a_sign_up_for_a_mailbox_that_does_not_exist_is_suppressed(mailroom: Mailroom) -> None:
+    ask(mailroom, "gone@reader.example")
+
+    mailroom.deliver(Relay(says=lambda recipient, time: refusal(550, "5.1.1 nobody")))
+    ask(mailroom, "gone@reader.example")
+    relay = Relay()
+    mailroom.deliver(relay)
+
+    assert relay.taken == []
