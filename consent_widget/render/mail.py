@@ -18,7 +18,8 @@ from .calendar import version_event
 from .catalogue import WORDS, Words, moment, plain_day, show_change_class, span
 from .characters import printable
 from .mail_diff import mail_diff
-from .mail_stencil import BULK, Letterhead, Stencil, compose
+from .mail_letterhead import Letterhead
+from .mail_stencil import BULK, Stencil, compose
 from .mail_wire import attachment, one_line, slot
 
 __all__ = ["Letterhead", "Stencil", "campaign_mail", "letter_mail"]

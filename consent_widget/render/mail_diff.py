@@ -85,14 +85,26 @@ def _title(old: str, new: str, t: Words) -> Iterator[Told]:
 
 def _told(blocks: Sequence[Block], t: Words) -> Iterator[tuple[Told, bool]]:
     """What is told in its order, and whether it is a change that is shown whole."""
+    heading: list[tuple[Told, bool]] = []  # waits for something to stand under it
     for folded, run in stretches(blocks):
         if folded:
-            words = t("%(number)s paragraphs that did not change are not repeated here.", number=len(run))
+            words = t(
+                "%(number)s paragraphs that did not change are not repeated here.",
+                number=len(run) + len(heading),
+            )
+            heading.clear()
             yield Told(kind="gap", label="", html=Markup("{}").format(words), text=words), False
             continue
         for block in run:
+            yield from heading
+            heading.clear()
             pieces, is_whole = _shortened(without_marks(block))
-            yield _block(block, pieces, t), is_whole and block.kind is not Change.SAME
+            is_same = block.kind is Change.SAME
+            told = _block(block, pieces, t), is_whole and not is_same
+            if is_same and block.form is Form.HEADING:
+                heading.append(told)
+            else:
+                yield told
 
 
 def _block(block: Block, pieces: Sequence[Piece], t: Words) -> Told:

@@ -1,4 +1,4 @@
-"""What the mails to subscriptions have in common: who writes, the headers, the places to be filled in."""
+"""What the mails to subscriptions have in common: the headers, the frame, the places to be filled in."""
 
 import re
 from collections.abc import Mapping
@@ -9,15 +9,12 @@ from hashlib import sha256
 from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from ..core.address import clean_address
 from ..core.delivery import Kind
 from .catalogue import Words
-from .characters import printable
+from .mail_letterhead import Letterhead
 from .mail_wire import (
     boundary,
     break_line,
@@ -59,41 +56,6 @@ _ADDRESS = re.compile(r"(?!.*=\?)[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-
 
 #: What a list of mails shows beside the subject, at most.
 _LONGEST_PREVIEW = 150
-
-
-@dataclass(frozen=True, kw_only=True)
-class Letterhead:
-    """Who writes, and where the pages are.
-
-    ``name``, ``address`` and ``contact`` are the controller's, plain; ``mail_from`` a bare
-    address; ``public_base`` is PUBLIC_URL and URL_PREFIX without a slash at the end;
-    ``mail_domain`` names the list and the sender to big mail services, and does not change
-    while a campaign runs.
-
-    Raises:
-        InputError: ``mail_from`` is no address.
-    """
-
-    name: str
-    address: str = ""
-    contact: str = ""
-    mail_from: str
-    public_base: str
-    timezone: ZoneInfo
-    mail_domain: str
-
-    def __post_init__(self) -> None:
-        for field in ("name", "address", "contact"):
-            object.__setattr__(self, field, printable(getattr(self, field)))
-        object.__setattr__(self, "mail_from", clean_address(self.mail_from))
-        object.__setattr__(self, "public_base", _ascii_url(self.public_base))
-
-
-def _ascii_url(url: str) -> str:
-    """``url`` as the wire wants it (RFC 3986): the name of a host in IDNA, the rest in percent signs."""
-    parts = urlsplit(url)
-    host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode()
-    return f"{parts.scheme}://{host}{quote(parts.path, safe='/%~.-_')}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,6 +53,7 @@ def test_the_longest_address_is_one() -> None:
         "an%evil.example@good.example",
         "an!b@good.example",
         '"an b"@good.example',
+        "=?utf-8?q?x=40evil.example=3E=00?=foo@good.example",
         "họ@good.example",
         "an@localhost",
         "an@[127.0.0.1]",

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from consent_widget.data import data_dir
-from consent_widget.render.catalogue import listed, load_catalogue, moment, span
+from consent_widget.render.catalogue import WORDS, listed, load_catalogue, moment, plain_day, span
 
 WHEN = datetime(2026, 12, 31, 17, 30, tzinfo=UTC)
 
@@ -77,6 +77,19 @@ def test_a_lifetime_is_told_in_the_largest_unit_that_is_exact(
     length: timedelta, vietnamese: str, english: str
 ) -> None:
     assert (span(length, language="vi"), span(length, language="en")) == (vietnamese, english)
+
+
+def test_a_day_is_that_of_the_zone() -> None:
+    zone = ZoneInfo("Asia/Ho_Chi_Minh")
+
+    assert plain_day(WHEN, zone=zone, language="vi") == "1 tháng 1 năm 2027"
+    assert plain_day(WHEN, zone=zone, language="en") == "1 January 2027"
+
+
+def test_words_are_plain_text_with_their_values() -> None:
+    assert WORDS["vi"]("Version %(number)s", number=2) == "Phiên bản 2"
+    assert WORDS["en"]("Version %(number)s", number="<2>") == "Version <2>"
+    assert WORDS["vi"]("Withdrawn") == "Đã rút lại"
 
 
 def test_a_catalogue_is_compiled_once() -> None:

@@ -102,6 +102,18 @@ def test_long_stretches_without_a_change_are_left_out_and_said_so() -> None:
     assert [one.text for one in found.told if one.kind == "heading"] == ["Cuối"]
 
 
+def test_no_heading_stands_above_nothing() -> None:
+    old = "\n\n".join(["## Đầu", "Lưu trữ 12 tháng.", "## Cuối", *PARAGRAPHS])
+
+    found = diff(old, old.replace("12", "24"))
+
+    assert [(one.kind, one.text) for one in found.told] == [
+        ("heading", "Đầu"),
+        ("paragraph", "Lưu trữ [bỏ: 12] [thêm: 24] tháng."),
+        ("gap", "8 đoạn không thay đổi, không nhắc lại ở đây."),
+    ]
+
+
 def test_a_long_stretch_within_a_paragraph_is_shortened_to_its_ends() -> None:
     words = " ".join(f"từ{number}" for number in range(1000))
 
