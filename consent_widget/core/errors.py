@@ -19,6 +19,7 @@
     ├── UnknownSubscription       there is no subscription, or no report about one, with this id
     ├── LedgerError               the ledger was altered, or its key was dropped, and takes no entry
     ├── MailNotSent               a mail to staff was not taken (`.code`); try again
+    ├── BackupError               no backup was made; the message says what is in the way
     └── StoreUnavailable          the database did not take the record; try again
         └── JournalUnavailable    nor the journal of erasures: the host mends CONSENT_WIDGET_ERASURE_FILE
 
@@ -144,6 +145,10 @@ class MailNotSent(ConsentWidgetError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
+
+
+class BackupError(ConsentWidgetError):
+    """No backup was made, and nothing was written over; the message says what is in the way."""
 
 
 class StoreUnavailable(ConsentWidgetError):

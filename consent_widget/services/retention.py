@@ -4,6 +4,7 @@ May be killed at any instant and goes on the next time. Other writes wait for on
 most, and for the moment in which the files are written anew (services.erasure.scrub).
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,8 @@ from ..storage import erasure, job
 from ..storage import retention as storage
 from .deployment import Deployment
 from .erasure import scrub
+
+logger = logging.getLogger("consent_widget")
 
 #: In the table of jobs, with the fingerprint of the key: when all hashes were of this key last.
 _REHASHED = "hashes {}"
@@ -39,7 +42,12 @@ def purge(deployment: Deployment, *, now: datetime) -> Purged:
     """
     rows = {rule: _purge(deployment, rule, now) for rule in Rule}
     hashes = _rehash(deployment, now=now)
-    return Purged(rows=rows, hashes=hashes, left=scrub(deployment, now=now))
+    left = scrub(deployment, now=now)
+    if left is not None:
+        logger.warning(
+            "The files of the database still hold what was deleted: %s. The next purge tries again.", left
+        )
+    return Purged(rows=rows, hashes=hashes, left=left)
 
 
 def count_due(deployment: Deployment, *, now: datetime) -> Purged:
