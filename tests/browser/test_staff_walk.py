@@ -6,20 +6,18 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
-from playwright.sync_api import BrowserContext, Page, Response, expect
+from playwright.sync_api import BrowserContext, expect
 
 from consent_widget.accounts import StaffAccounts
 from tests import factories
 from tests.browser.conftest import Arrive, Serve
 from tests.browser.host import make_host
+from tests.browser.member import ADMIN, Member, in_hanoi
 from tests.browser.visitor import Visitor
 
-ADMIN = "/privacy/admin/"
-HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 PASSWORD = "a-quiet-lake-behind-seven-hills"
 OLD = "First (en)."
 NEW = "Second and last (en), see [the list](https://example.com/list)."
@@ -61,51 +59,6 @@ def _run(app: Flask, *arguments: str, given: str = "") -> str:
     done = app.test_cli_runner().invoke(args=["consent", *arguments], input=f"{given}\n{given}\n")
     assert done.exit_code == 0, done.output
     return done.output
-
-
-class Member:
-    """One member of staff at their browser."""
-
-    def __init__(self, page: Page, url: str) -> None:
-        self.page = page
-        self._url = url
-
-    def sign_in(self, email: str, password: str) -> None:
-        self.page.goto(f"{self._url}{ADMIN}")
-        expect(self.page).to_have_url(re.compile(r"/privacy/admin/sign-in\?next="))
-        self.page.fill("[name=email]", email)
-        self.page.fill("[name=password]", password)
-        self.page.locator("main form button").first.click()
-        expect(self.page).to_have_url(f"{self._url}{ADMIN}")
-
-    def open(self, path: str) -> None:
-        self.page.goto(f"{self._url}{path}")
-
-    def press(self, action: str) -> int:
-        """Press the visible button ``action``; the status of the answer that follows."""
-        button = self.page.locator(f"button[name=action][value={action}]:not([aria-hidden])")
-        with self.page.expect_response(self._is_pressed) as found:
-            button.click()
-        self.page.wait_for_load_state()
-        return found.value.status
-
-    def _is_pressed(self, answer: Response) -> bool:
-        """Not a save by the script, not the preview in its frame."""
-        request = answer.request
-        return (
-            request.method == "POST"
-            and request.is_navigation_request()
-            and request.frame == self.page.main_frame
-        )
-
-    @property
-    def state(self) -> str | None:
-        return self.page.locator("[data-state]").first.get_attribute("data-state")
-
-
-def in_hanoi(when: datetime) -> str:
-    """As a ``datetime-local`` field writes it."""
-    return when.astimezone(HANOI).strftime("%Y-%m-%dT%H:%M")
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
