@@ -46,7 +46,7 @@ def save(
     """Keep the language of the mails, and ask a new mailbox to confirm that they shall go there.
 
     An empty ``email`` leaves the address alone; the present one takes back a new one that waits.
-    False where the link opens nothing that may be changed.
+    False where the link opens nothing that may be changed (:func:`may_change`).
 
     Raises:
         InputError: ``email``: it is no address; nothing was changed.
@@ -56,14 +56,14 @@ def save(
     address = clean_address(email) if email.strip() else None
     with deployment.database.reading() as connection:
         found = open_link(deployment, connection, token, MANAGE)
-    if found is None or found.address is None:
+    if found is None or not may_change(found) or found.address is None:
         return False
     is_new = address is not None and identity_of(address) != identity_of(found.address)
     if is_new:
         check_network(deployment, network, now)
     with deployment.database.writing() as connection:
         found = open_link(deployment, connection, token, MANAGE, lock=True)
-        if found is None or found.address is None:
+        if found is None or not may_change(found):
             return False
         storage.change_subscription(connection, found.id, language=language or found.language)
         if address is not None and not is_new:

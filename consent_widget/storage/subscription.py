@@ -111,7 +111,8 @@ def find_by_hashes(connection: Connection, hashes: Collection[str]) -> list[Subs
 def add_subscription(connection: Connection, *, identity: str, **values: object) -> bool:
     """Put a new row; False where the mailbox has one, also one that another request just made."""
     put = insert_or(connection, subscriptions).values(identity=identity, **values)
-    return connection.execute(put.on_conflict_do_nothing(index_elements=["identity"])).rowcount > 0
+    put = put.on_conflict_do_nothing(index_elements=["identity"])
+    return connection.execute(put.returning(subscriptions.c.id)).first() is not None
 
 
 def change_subscription(connection: Connection, subscription_id: int, **values: object) -> None:

@@ -96,7 +96,9 @@ def _save(here: Visit, token: str, found: Overview, *, lang: str, email: str) ->
         answer_in(language)
     t = WORDS[current_language()]
     if not done:
-        return _again(here, token, status=409, said=t("Nothing was changed: you have unsubscribed."))
+        return _again(
+            here, token, status=409, said=t("Nothing was changed: only a confirmed subscription can be.")
+        )
     waits = bool(email.strip())
     said = (
         t("Your changes are saved.")
