@@ -142,6 +142,14 @@ def prepared_url(prepared_sqlite: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of each kind with our tables and nothing in them."""
+    if request.param == "sqlite":
+        return factories.copy_database(request.getfixturevalue("_migrated_sqlite"), tmp_path / "migrated")
+    return str(request.getfixturevalue("migrated_postgresql_url"))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def in_force_url(request: pytest.FixtureRequest) -> str:
     """A database of each kind with our tables and version 1 in force."""
     if request.param == "sqlite":

@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from consent_widget.services.setup import upgrade_database
-from consent_widget.storage.database import Database, open_engine
 from tests.accounts.office import Office
 from tests.factories import Clock
 
@@ -39,11 +37,8 @@ def office(make_office: MakeOffice) -> Office:
 
 
 @pytest.fixture
-def stored_office(make_office: MakeOffice, database_url: str) -> Office:
+def stored_office(make_office: MakeOffice, migrated_url: str) -> Office:
     """The same on each kind of database."""
-    upgraded = Database(open_engine(database_url))
-    upgrade_database(upgraded)
-    upgraded.engine.dispose()
-    made = make_office(database_url)
+    made = make_office(migrated_url)
     made.hire()
     return made

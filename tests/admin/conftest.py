@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.admin.newsroom import Newsroom
-from tests.factories import Clock
+from tests.factories import Clock, close
 
 MakeNewsroom = Callable[..., Newsroom]
 
@@ -25,7 +25,7 @@ def make_newsroom(prepared_url: str, clock: Clock, tmp_path: Path) -> Iterator[M
 
     yield make
     for one in made:
-        one.deployment.database.engine.dispose()
+        close(one.app)
 
 
 @pytest.fixture
@@ -35,8 +35,6 @@ def newsroom(make_newsroom: MakeNewsroom) -> Newsroom:
 
 
 @pytest.fixture
-def stored_newsroom(make_newsroom: MakeNewsroom, database_url: str) -> Newsroom:
+def stored_newsroom(make_newsroom: MakeNewsroom, in_force_url: str) -> Newsroom:
     """The same on each kind of database."""
-    made = make_newsroom(database_url)
-    made.prepare()
-    return made
+    return make_newsroom(in_force_url)

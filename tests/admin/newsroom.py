@@ -18,7 +18,6 @@ from consent_widget.core.notice import ChangeClass
 from consent_widget.services.decision import announce_draft, approve_draft
 from consent_widget.services.deployment import Deployment
 from consent_widget.services.draft import create_draft, load_draft, submit_draft
-from consent_widget.services.setup import upgrade_database
 from consent_widget.storage.database import metadata
 from tests import factories
 
@@ -73,11 +72,6 @@ class Newsroom:
     @property
     def deployment(self) -> Deployment:
         return factories.deployment(self.app)
-
-    def prepare(self) -> None:
-        """Tables, and version 1 in force, in an empty database."""
-        upgrade_database(self.deployment.database)
-        factories.import_first(self.deployment.database)
 
     def browser(self, user: str | None = None) -> FlaskClient:
         """A browser of its own, signed in as ``user``."""

@@ -12,6 +12,12 @@ MakeTarget = Callable[..., Target]
 
 
 @pytest.fixture
+def database_url(migrated_url: str) -> str:
+    """A database of each kind with our tables: making them again for each attack would take longer than it."""
+    return migrated_url
+
+
+@pytest.fixture
 def make_target(tmp_path: Path) -> Iterator[MakeTarget]:
     """Makes sites on a database URL; several on one database are workers of one site."""
     made: list[Target] = []
