@@ -27,12 +27,8 @@ from .overview import show_overview
 from .preview import preview_typed, show_preview
 from .problems import SignedOut, answer_error
 from .proof import download_proof, name_proof, show_proof
-from .subscriptions import (
-    change_subscription,
-    search_subscriptions,
-    show_subscription,
-    show_subscriptions,
-)
+from .subscription import change_subscription, show_subscription
+from .subscriptions import search_subscriptions, show_subscriptions
 from .version import add_version, change_version, show_new, show_version
 
 NAME = "consent_widget_admin"

@@ -64,7 +64,7 @@ def _row(progress: Progress, now: datetime, t: Words) -> dict[str, Any]:
         "parts": show_parts(progress.counts, t),
         "counts": progress.counts,
         "accepted": progress.counts.by_state.get("accepted", 0),  # type: ignore[call-overload]
-        "pace": say_pace(progress, t),
+        "pace": say_pace(progress, now, t),
     }
 
 
@@ -146,7 +146,7 @@ def _answer(campaign_id: int, context: Mapping[str, Any], status: int = 200) -> 
             "counts": counts,
             "late": progress.late,
             "parts": show_parts(counts, t),
-            "pace": say_pace(progress, t),
+            "pace": say_pace(progress, now, t),
             "paused": explain_pause(campaign.pause_reason, t) if campaign.state is State.PAUSED else None,
             "coverage": _coverage(progress, t),
             "failures": show_failures(progress.refusals, t),

@@ -107,7 +107,7 @@ def _enhanced(t: Words) -> dict[str, Explained]:
         ),
         "5.6.": (t("The form of the mail was not accepted."), t("Ask whoever runs the mail server.")),
         "5.7.26": (t("The sender is not proved by SPF, DKIM or DMARC."), trust),
-        "5.7.1": (t("The recipient's server refuses us by its rules."), trust),
-        "4.7.": (t("The recipient's server asked us to send more slowly."), full),
-        "5.7.": (t("The recipient's server refuses us by its rules."), trust),
+        "5.7.1": (t("The recipient’s server refuses us by its rules."), trust),
+        "4.7.": (t("The recipient’s server asked us to send more slowly."), full),
+        "5.7.": (t("The recipient’s server refuses us by its rules."), trust),
     }

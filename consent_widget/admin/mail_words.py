@@ -167,7 +167,7 @@ def explain_pause(reason: str, t: Words) -> tuple[str, str]:
         PauseReason.RESTORED: (
             t("The database was restored from a backup that is older than some of these mails."),
             t(
-                "Rows that say “waiting” may have been sent already. Compare with the mail server's log first: "
+                "Rows that say “waiting” may have been sent already. Compare with the mail server’s log first: "
                 "whoever is told again gets a second mail. Then resume."
             ),
         ),

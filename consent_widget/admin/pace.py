@@ -1,7 +1,7 @@
 """How a campaign goes on, in a few honest sentences."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from babel.dates import format_timedelta
 from babel.numbers import format_decimal
@@ -10,6 +10,9 @@ from ..core.campaign import State
 from ..services.campaign import Progress
 from .desk import Words
 from .page import show_moment
+
+#: After so long without a mail something may be wrong.
+_QUIET = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +23,7 @@ class Pace:
     warning: str = ""
 
 
-def say_pace(progress: Progress, t: Words) -> Pace:
+def say_pace(progress: Progress, now: datetime, t: Words) -> Pace:
     campaign = progress.campaign
     effective = show_moment(campaign.closes_at, t)
     if campaign.state is State.DONE:
@@ -37,20 +40,27 @@ def say_pace(progress: Progress, t: Words) -> Pace:
         return Pace(said=t("The mails are being made, one for each subscriber. Sending begins meanwhile."))
     if not progress.counts.open:
         return Pace(said=t("Every mail is settled."))
-    return _sending(progress, effective, t)
+    return _sending(progress, effective, now, t)
 
 
-def _sending(progress: Progress, effective: str, t: Words) -> Pace:
-    if progress.left is None or progress.ends_at is None:
+def _sending(progress: Progress, effective: str, now: datetime, t: Words) -> Pace:
+    last = progress.last_accepted_at or progress.campaign.started_at or progress.campaign.created_at
+    if now - last >= _QUIET or progress.left is None or progress.ends_at is None:
+        said = (
+            t("No mail was accepted since %(date)s.", date=show_moment(progress.last_accepted_at, t))
+            if progress.last_accepted_at
+            else t("No mail was accepted yet.")
+        )
+        if now - last < _QUIET:
+            return Pace(said=said)
         return Pace(
-            said=t("No mail was accepted in the last five minutes."),
+            said=said,
             warning=t(
                 "If this lasts, ask those who run the site whether the worker is running (`flask consent worker`)."
             ),
         )
     said = t(
-        "%(rate)s mails a minute over the last five minutes. At this rate the rest takes about %(left)s, "
-        "until %(end)s.",
+        "About %(rate)s mails a minute. At this rate the rest takes about %(left)s, until %(end)s.",
         rate=_rate(progress.rate, t),
         left=_span(progress.left, t),
         end=show_moment(progress.ends_at, t),

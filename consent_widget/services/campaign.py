@@ -46,6 +46,7 @@ class Progress:
     ends_at: datetime | None
     refusals: Mapping[str, int]
     waiting: Mapping[str, int]
+    last_accepted_at: datetime | None
 
     @property
     def is_in_time(self) -> bool | None:
@@ -104,6 +105,7 @@ def progress_of(deployment: Deployment, campaign_id: int, *, now: datetime) -> P
             since, recent = start, counts[Row.ACCEPTED]
         refusals = rows.count_codes(connection, campaign_id, Row.FAILED)
         waiting = rows.count_codes(connection, campaign_id, Row.PENDING)
+        last = rows.last_accepted(connection, campaign_id)
     rate = recent / max(1.0, (now - since).total_seconds())
     open_rows = counts.open
     running = campaign.state is State.RUNNING and campaign.prepared_at is not None
@@ -117,6 +119,7 @@ def progress_of(deployment: Deployment, campaign_id: int, *, now: datetime) -> P
         ends_at=now + left if left is not None else None,
         refusals=refusals,
         waiting={code: count for code, count in waiting.items() if code},
+        last_accepted_at=last,
     )
 
 

@@ -90,7 +90,7 @@ def find_subscribers(deployment: Deployment, typed: str, *, staff: Staff) -> lis
             raise
     with deployment.database.reading() as connection:
         found = storage.rows_of(connection, deployment.pseudonyms.every(whole)) if whole else []
-        if sought and sought.isascii() and staff.roles & DECIDERS:
+        if sought and sought.isascii() and sought.isprintable() and staff.roles & DECIDERS:
             known = {one.id for one in found}
             like = storage.rows_like(connection, sought, limit=PER_PAGE + 1)
             found += [one for one in like if one.id not in known]

@@ -170,6 +170,15 @@ def has_state(connection: Connection, campaign_id: int, state: State) -> bool:
     return connection.execute(chosen.limit(1)).first() is not None
 
 
+def last_accepted(connection: Connection, campaign_id: int) -> datetime | None:
+    """When the last mail of the campaign was accepted; None where none was."""
+    chosen = select(func.max(deliveries.c.at)).where(
+        deliveries.c.campaign_id == campaign_id, deliveries.c.state == State.ACCEPTED
+    )
+    found: datetime | None = connection.execute(chosen).scalar()
+    return found
+
+
 def has_open(connection: Connection, campaign_id: int) -> bool:
     """Whether a row of the campaign is not settled."""
     chosen = select(deliveries.c.id).where(

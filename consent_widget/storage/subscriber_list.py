@@ -161,6 +161,7 @@ class Bounce:
     id: int
     received_at: datetime
     delivery_id: int | None
+    subscription_id: int | None
     kind: str
     code: str
     raw: str | None
