@@ -58,4 +58,7 @@ def test_the_data_is_complete() -> None:
         "RC": 10,
         "TM": 6,
         "CV": 2,
+        "EM": 1,
+        "SM": 8,
+        "KL": 4,
     }

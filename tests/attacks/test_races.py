@@ -194,6 +194,6 @@ def _accept(visitor: FlaskClient, notice: int) -> Callable[[], TestResponse]:
     return lambda: visitor.post("/privacy/preferences", data={"action": "accept_all", "notice": str(notice)})
 
 
-@attack("RC-005", "RC-006", "RC-007", "RC-008", "RC-009", "RC-012", until=SUBSCRIBERS)
+@attack("RC-005", "RC-006", "RC-007", "RC-008", "RC-009", until=SUBSCRIBERS)
 def test_subscriptions_and_mails_at_once(case: Case, site: Target) -> None:
     assert ask(site, "", "/privacy/subscribe").status_code == 200

@@ -190,8 +190,9 @@ def post(
     clock = deployment.clock
     assert isinstance(clock, SharedClock)
     mailroom = Mailroom(app, clock)
-    mailroom.subscribe(readers // 2, language="vi")
-    mailroom.subscribe(readers - readers // 2, language="en", domain="another.example")
+    if readers:
+        mailroom.subscribe(readers // 2, language="vi")
+        mailroom.subscribe(readers - readers // 2, language="en", domain="another.example")
     mailroom.announce()
     crew = Crew(folder, "worker", "--connections", str(connections))
     try:

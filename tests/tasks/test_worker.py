@@ -140,10 +140,10 @@ def test_a_database_that_is_away_is_waited_for(
     work: Work, caplog: pytest.LogCaptureFixture, step: str
 ) -> None:
     work.fails[step] = StoreUnavailable("the database did not answer (OperationalError)")
-    done = {"prepare": lambda: work.prepared, "send": lambda: work.sent, "sweep": lambda: work.swept}[step]
+    counted = {"prepare": "prepared", "send": "sent", "sweep": "swept"}[step]
     caplog.set_level("INFO", logger="consent_widget.worker")
     with running(work) as end:
-        wait_for(lambda: done() >= 3)
+        wait_for(lambda: getattr(work, counted) >= 3)
         work.fails.clear()
         before = (work.sent, work.swept)
         wait_for(lambda: work.sent > before[0] + 1 and work.swept > before[1] + 1)
