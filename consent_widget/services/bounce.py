@@ -31,8 +31,9 @@ from .suppression import BOUNCE, suppress
 #: So much of a report that is not clear is kept for staff.
 _KEPT = 8 * 1024
 
-#: So many reports that are about no mail of ours are kept: anybody may write to the address.
-_MOST_FORGED = 200
+#: So many reports that are not clear are kept for one mail, and of those about no mail of ours:
+#: anybody may write to such an address.
+_MOST_OF_ONE, _MOST_OF_NOBODY = 5, 200
 
 #: Of another length it is not looked through by guessing.
 _GUESSED = 64 * 1024
@@ -43,13 +44,17 @@ logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    """What became of one report: ``suppressed`` the mailbox is now, ``paused`` are ids of campaigns."""
+    """What became of one report: ``suppressed`` the mailbox is now, ``paused`` are ids of campaigns.
+
+    ``refused``: we are, and staff hear of it.
+    """
 
     kind: Kind
     code: str = ""
     delivery_id: int | None = None
     suppressed: bool = False
     paused: tuple[int, ...] = ()
+    refused: bool = False
 
 
 def take_report(deployment: Deployment, content: bytes, *, now: datetime) -> Taken:
@@ -76,7 +81,7 @@ def take_report(deployment: Deployment, content: bytes, *, now: datetime) -> Tak
             "campaign_paused",
             {"campaign": campaign_id, "reason": PauseReason.POLICY.value, "detail": taken.code},
         )
-    if taken.kind is Kind.POLICY and not taken.paused:
+    if taken.refused and not taken.paused:
         deployment.alarm("mail_refused", {"code": taken.code})
     return taken
 
@@ -107,8 +112,12 @@ def _take(
     now: datetime,
 ) -> Taken:
     delivery = storage.load_delivery(connection, delivery_id) if delivery_id is not None else None
-    if kind is Kind.FORGED and storage.count_of_nobody(connection) >= _MOST_FORGED:
-        return Taken(kind=kind)
+    if kind in UNCLEAR:
+        most = _MOST_OF_NOBODY if kind is Kind.FORGED else _MOST_OF_ONE
+        if storage.count_kept(connection, delivery_id) >= most:
+            return Taken(kind=kind, delivery_id=delivery_id)
+    # One mail calls staff once: who got it could go on writing such reports.
+    is_known = kind is Kind.POLICY and storage.has_report(connection, delivery_id, kind)
     is_new = storage.add_report(
         connection,
         delivery_id=delivery_id,
@@ -121,7 +130,7 @@ def _take(
     )
     taken = Taken(kind=kind if is_new else Kind.TWICE, code=report.code, delivery_id=delivery_id)
     act = _ACTS.get(taken.kind)
-    if delivery is None or act is None:
+    if delivery is None or act is None or is_known:
         return taken
     return act(deployment, connection, taken, delivery, report, now)
 
@@ -182,7 +191,7 @@ def _refused(
             deployment, connection, one.id, reason=PauseReason.POLICY, detail=f"report {report.code}", now=now
         )
     ]
-    return replace(taken, paused=tuple(paused))
+    return replace(taken, paused=tuple(paused), refused=True)
 
 
 _ACTS: dict[Kind, Callable[[Deployment, Connection, Taken, Delivery, Report, datetime], Taken]] = {

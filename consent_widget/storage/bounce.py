@@ -1,6 +1,5 @@
 """Reports of mails that came back: each counts once."""
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select
@@ -42,13 +41,14 @@ def load_delivery(connection: Connection, delivery_id: int) -> Delivery | None:
     return delivery_of(dict(row)) if row is not None else None
 
 
-def count_of_nobody(connection: Connection) -> int:
-    """How many reports are kept with their text that belong to no mail of ours."""
-    chosen = select(func.count()).where(bounces.c.raw.is_not(None), bounces.c.delivery_id.is_(None))
+def count_kept(connection: Connection, delivery_id: int | None) -> int:
+    """How many reports are kept with their text for a mail; for None, of those that are about none of ours."""
+    whose = bounces.c.delivery_id.is_(None) if delivery_id is None else bounces.c.delivery_id == delivery_id
+    chosen = select(func.count()).where(bounces.c.raw.is_not(None), whose)
     return int(connection.execute(chosen).scalar_one())
 
 
-def ids_with_text(connection: Connection) -> Iterator[int]:
-    """The reports that are kept with their text, newest first."""
-    chosen = select(bounces.c.id).where(bounces.c.raw.is_not(None)).order_by(bounces.c.id.desc())
-    yield from connection.execute(chosen).scalars()
+def has_report(connection: Connection, delivery_id: int | None, kind: str) -> bool:
+    """Whether there is a report of this kind about this mail."""
+    chosen = select(bounces.c.id).where(bounces.c.delivery_id == delivery_id, bounces.c.kind == kind)
+    return connection.execute(chosen.limit(1)).first() is not None
