@@ -4,10 +4,11 @@ PYTHON = python3
 VENV = .venv
 BIN = $(VENV)/bin
 
-.PHONY: help demo test check bench build
+.PHONY: help demo test soak check bench build
 help:
 	@echo 'make demo   serve the demo site on http://127.0.0.1:5000 (PORT=5001 make demo: another port)'
 	@echo 'make test   run every test; brings a browser and PostgreSQL where there is none'
+	@echo 'make soak   run the full volumes and the fault loops of mails and workers; takes an hour or so'
 	@echo 'make check  run the linters, the type checkers and the contracts of the rooms'
 	@echo 'make bench  measure size and speed against the same pages without the widget'
 	@echo 'make build  build the front end into static/dist'
@@ -18,6 +19,10 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-test
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=worksteal
+
+# In one process: what is timed here would be slowed down by a neighbour.
+soak: $(VENV)/installed-test
+	@SOAK=1 $(BIN)/python -m pytest tests/soak tests/attacks/test_kills.py tests/attacks/test_mail_faults.py
 
 bench: $(VENV)/installed-test
 	@$(BIN)/python -m tests.browser.chromium

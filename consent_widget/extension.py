@@ -64,6 +64,9 @@ from .web.wish import check_origin
 
 logger = logging.getLogger("consent_widget")
 
+for _command in SENDING:
+    commands.add_command(_command)
+
 View = TypeVar("View", bound=Callable[..., Any])
 Mailer = Callable[[EmailMessage], object]
 
@@ -155,8 +158,6 @@ class ConsentWidget:
         installed = Installed(app, deployment, host, self.staff_directory, mailer)
         app.extensions["consent_widget"] = installed
         app.jinja_env.globals.update(FUNCTIONS)
-        for command in SENDING:
-            commands.add_command(command)
         app.cli.add_command(commands)
         app.register_blueprint(make_blueprint(installed.problems, prefix))
         if self.staff_loader is not None:

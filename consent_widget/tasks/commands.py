@@ -1,5 +1,6 @@
 """``flask consent worker`` and ``flask consent deliver``: the processes that send."""
 
+import json
 import logging
 import os
 import secrets
@@ -75,8 +76,9 @@ def worker(connections: int) -> None:
 @click.command("deliver")
 @click.option("--limit", type=click.IntRange(min=1), help="Try at most so many mails.")
 @_connections_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_appcontext
-def deliver_once(limit: int | None, connections: int) -> None:
+def deliver_once(limit: int | None, connections: int, as_json: bool) -> None:
     """Send what is due, then end: for cron, where no worker runs."""
     deployment = _deployment()
     try:
@@ -94,7 +96,7 @@ def deliver_once(limit: int | None, connections: int) -> None:
             )
     except ConsentWidgetError as error:
         _fail(error)
-    click.echo(f"Mails tried: {tried}.")
+    click.echo(json.dumps({"tried": tried}) if as_json else f"Mails tried: {tried}.")
 
 
 COMMANDS = (worker, deliver_once)
