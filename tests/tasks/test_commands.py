@@ -1,0 +1,173 @@
+"""``flask consent worker`` and ``flask consent deliver``, as somebody at a terminal meets them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from mailbox import Maildir
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from consent_widget.services.setup import upgrade_database
+from tests import factories
+from tests.conftest import MakeApp
+from tests.mailroom import MAIL, Mailroom
+from tests.tasks.crew import ROOT
+from tests.tasks.host import create_app, describe
+
+COMMANDS = ("worker", "deliver")
+
+
+def host(make_app: MakeApp, folder: Path, **config: Any) -> Flask:
+    """A site whose mails become files in ``folder``."""
+    given = MAIL | {"CONSENT_WIDGET_MAIL_URL": f"maildir:{folder / 'mail'}"} | config
+    return make_app(config={name: value for name, value in given.items() if value is not None})
+
+
+def run(app: Flask, *arguments: str) -> tuple[int, str]:
+    done = app.test_cli_runner().invoke(args=["consent", *arguments])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output
+
+
+def mails(folder: Path) -> list[str]:
+    """Who got one, in no order."""
+    return sorted(str(mail["To"]) for mail in Maildir(folder / "mail", create=False))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("missing", ["MAIL_URL", "MAIL_FROM", "PUBLIC_URL"])
+def test_what_mails_need_is_named(make_app: MakeApp, tmp_path: Path, command: str, missing: str) -> None:
+    app = host(make_app, tmp_path, **{f"CONSENT_WIDGET_{missing}": None})
+
+    code, output = run(app, command)
+
+    assert code == 1
+    assert f"CONSENT_WIDGET_{missing}" in output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_database_without_tables_is_refused_with_its_cure(
+    make_app: MakeApp, tmp_path: Path, command: str
+) -> None:
+    app = make_app(
+        database_url=f"sqlite:///{tmp_path / 'new.db'}",
+        config=MAIL | {"CONSENT_WIDGET_MAIL_URL": f"maildir:{tmp_path / 'mail'}"},
+    )
+
+    code, output = run(app, command)
+
+    assert code == 1
+    assert "flask consent upgrade" in output
+
+
+def test_what_is_due_is_delivered_once(make_app: MakeApp, tmp_path: Path, clock: factories.Clock) -> None:
+    app = host(make_app, tmp_path)
+    mailroom = Mailroom(app, clock)
+    readers = mailroom.subscribe(7)
+    mailroom.announce()
+
+    assert run(app, "deliver", "--limit", "3") == (0, "Mails tried: 3.\n")
+    assert len(mails(tmp_path)) == 3
+    code, output = run(app, "deliver", "--json")
+    assert (code, json.loads(output)) == (0, {"tried": 4})
+    assert mails(tmp_path) == sorted(readers)
+    assert run(app, "deliver") == (0, "Mails tried: 0.\n")
+    assert mailroom.states() == {"accepted": 7}
+
+
+def test_a_wrong_call_is_told_from_a_failure(make_app: MakeApp, tmp_path: Path) -> None:
+    app = host(make_app, tmp_path)
+
+    assert run(app, "deliver", "--limit", "0")[0] == 2
+    assert run(app, "worker", "--connections", "0")[0] == 2
+
+
+def test_deliver_settles_what_a_killed_worker_left(
+    make_app: MakeApp, tmp_path: Path, clock: factories.Clock
+) -> None:
+    """Where cron sends, nobody else would."""
+    app = host(make_app, tmp_path)
+    mailroom = Mailroom(app, clock)
+    readers = mailroom.subscribe(3)
+    mailroom.announce()
+    with pytest.raises(_Killed):
+        mailroom.deliver(_Killer())
+    assert set(mailroom.states()) == {"leased", "sending"}
+
+    clock.tick(minutes=6)
+    code, _ = run(app, "deliver")
+
+    assert code == 0
+    assert mailroom.states() == {"accepted": 2, "unknown": 1}
+    assert set(mails(tmp_path)) < set(readers)
+
+
+class _Killed(BaseException):
+    """Nothing that follows runs, as after SIGKILL."""
+
+
+class _Killer:
+    def __call__(self) -> "_Killer":
+        return self
+
+    def send(self, message: bytes, *, sender: str, recipient: str) -> Any:
+        raise _Killed
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def site(database_url: str, tmp_path: Path) -> Iterator[Mailroom]:
+    """A site for processes of their own."""
+    describe(tmp_path, database_url=database_url, mail_url=f"maildir:{tmp_path / 'mail'}")
+    app = create_app(tmp_path)
+    deployment = factories.deployment(app)
+    upgrade_database(deployment.database)
+    factories.import_first(deployment.database)
+    clock = deployment.clock
+    assert isinstance(clock, factories.Clock)
+    yield Mailroom(app, clock)
+    factories.close(app)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_a_worker_hears_of_new_work_and_ends_when_told(
+    site: Mailroom, tmp_path: Path, number: signal.Signals
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flask", "--app", "tests.tasks.host", "consent", "worker"],
+        cwd=ROOT,
+        env=os.environ | {"HOST_FOLDER": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    try:
+        assert "runs" in process.stderr.readline()
+        time.sleep(1.0)  # its first look is over, and it saw nothing
+        readers = site.subscribe(5)
+        site.announce()  # wakes behind the commit
+        began = time.monotonic()
+        while not (tmp_path / "mail" / "new").exists() or len(mails(tmp_path)) < 5:
+            assert time.monotonic() - began < 9, "sooner than it would look by itself"
+            time.sleep(0.05)
+        process.send_signal(number)
+        began = time.monotonic()
+
+        assert process.wait(30) == 0
+        assert time.monotonic() - began < 15
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+    assert mails(tmp_path) == sorted(readers)
+    assert site.states() == {"accepted": 5}
