@@ -21,6 +21,7 @@
     ├── MailNotSent               a mail to staff was not taken (`.code`); try again
     ├── BackupError               no backup was made; the message says what is in the way
     └── StoreUnavailable          the database did not take the record; try again
+        ├── StoreBusy             others wrote the same at this instant; the same again may well succeed
         └── JournalUnavailable    nor the journal of erasures: the host mends CONSENT_WIDGET_ERASURE_FILE
 
 Messages say what happened with the values, then what to do. They carry no
@@ -153,6 +154,10 @@ class BackupError(ConsentWidgetError):
 
 class StoreUnavailable(ConsentWidgetError):
     """The database did not answer or did not commit: nothing was saved."""
+
+
+class StoreBusy(StoreUnavailable):
+    """The database gave way to somebody who wrote the same at this instant (SQLSTATE 40001, 40P01)."""
 
 
 class JournalUnavailable(StoreUnavailable):

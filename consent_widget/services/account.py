@@ -23,7 +23,7 @@ from ..core.errors import InputError
 from ..core.second_factor import used_step
 from ..storage import account as storage
 from ..storage.account import Account, Session
-from ..storage.database import Database
+from ..storage.database import Database, retrying
 
 #: Argon2id with 19 MiB, two passes, one lane (OWASP Password Storage Cheat Sheet): several at once fit a small server.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
@@ -94,6 +94,7 @@ def is_known(
     return device, network
 
 
+@retrying
 def begin_session(database: Database, account: Account, *, mark: str, now: datetime) -> Step:
     """Start a session for an account whose password was right; how far it has come."""
     step = next_step(
@@ -107,6 +108,7 @@ def begin_session(database: Database, account: Account, *, mark: str, now: datet
     return step
 
 
+@retrying
 def advance_session(database: Database, session: Session, *, mark: str, now: datetime) -> Step:
     """The session goes on one step under a new ``mark``; the old one ends (ASVS 7.2.4)."""
     account = session.account
@@ -119,6 +121,7 @@ def advance_session(database: Database, session: Session, *, mark: str, now: dat
     return step
 
 
+@retrying
 def remember(database: Database, account: Account, bearer: Bearer, *, now: datetime) -> None:
     """From here on the account is known on this device and in this network."""
     marks = [bearer.device[0], bearer.network[0]]
@@ -140,12 +143,14 @@ def current_session(database: Database, marks: tuple[str, ...], *, now: datetime
     return found
 
 
+@retrying
 def end_session(database: Database, marks: tuple[str, ...]) -> None:
     """Sign out: the cookie is worthless from here on, whoever kept it."""
     with database.writing() as connection:
         storage.end_sessions(connection, marks=marks)
 
 
+@retrying
 def check_code(database: Database, keys: AccountKeys, account: Account, code: str, *, now: datetime) -> bool:
     """Whether ``code`` is the second factor's just now; it is used up by that."""
     secret = keys.open(account.second_factor or "", now=now)
@@ -161,6 +166,7 @@ def check_code(database: Database, keys: AccountKeys, account: Account, code: st
     return fresh
 
 
+@retrying
 def change_password(database: Database, account: Account, password: str) -> None:
     """Set a password of the owner's choice. Every session ends, the owner's own too.
 
@@ -184,6 +190,7 @@ def _is_the_old_one(account: Account, password: str) -> bool:
         return False
 
 
+@retrying
 def turn_on_second_factor(
     database: Database, keys: AccountKeys, account: Account, *, secret: bytes, code: str, now: datetime
 ) -> bool:
@@ -198,11 +205,13 @@ def turn_on_second_factor(
     return True
 
 
+@retrying
 def turn_off_second_factor(database: Database, account: Account) -> None:
     with database.writing() as connection:
         storage.change_account(connection, account.id, second_factor=None, second_factor_step=None)
 
 
+@retrying
 def lose_password(database: Database, email: str, *, mark: str, now: datetime) -> Account | None:
     """Let the link of ``mark`` set a new password for an hour; None where there is no open account."""
     account = find_account(database, email)

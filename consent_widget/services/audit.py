@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core.staff import Staff
 from ..storage.audit import Act, read_acts
-from ..storage.database import Database
+from ..storage.database import Database, retrying
 from .deployment import Deployment
 from .ledger import append
 
@@ -24,6 +24,7 @@ def list_acts(database: Database, *, limit: int, before: int | None = None) -> l
         return read_acts(connection, limit=limit, before=before)
 
 
+@retrying
 def note_export(deployment: Deployment, *, staff: Staff, form: str, now: datetime) -> None:
     """Enter that ``staff`` took the audit log away (Decree 356/2025: access is noted).
 

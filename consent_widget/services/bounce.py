@@ -23,6 +23,7 @@ from ..core.subscription import Subscription
 from ..storage import bounce as storage
 from ..storage import delivery as rows
 from ..storage.campaign import load_campaigns
+from ..storage.database import retrying
 from ..storage.subscription import change_subscription, load_subscription
 from .campaign import pause_for
 from .deployment import Deployment
@@ -57,6 +58,7 @@ class Taken:
     refused: bool = False
 
 
+@retrying
 def take_report(deployment: Deployment, content: bytes, *, now: datetime) -> Taken:
     """Read one message that came to the address for reports, and do what follows from it, in one commit.
 

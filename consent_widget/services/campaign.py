@@ -15,6 +15,7 @@ from ..core.staff import SYSTEM, Staff
 from ..storage import campaign as storage
 from ..storage import claim
 from ..storage import delivery as rows
+from ..storage.database import retrying
 from .audience import reopen
 from .deployment import Deployment
 from .ledger import append
@@ -136,6 +137,7 @@ def list_unknown(
         return rows.load_deliveries(connection, *where, after=after, limit=limit)
 
 
+@retrying
 def pause(deployment: Deployment, campaign_id: int, *, reason: str, staff: Staff, now: datetime) -> Campaign:
     """Send nothing more until it is resumed; what is on its way at this instant still arrives.
 
@@ -182,6 +184,7 @@ def pause_for(
     return True
 
 
+@retrying
 def resume(deployment: Deployment, campaign_id: int, *, staff: Staff, now: datetime) -> Campaign:
     """Go on sending a paused campaign.
 
@@ -201,6 +204,7 @@ def resume(deployment: Deployment, campaign_id: int, *, staff: Staff, now: datet
     return load_campaign(deployment, campaign_id)
 
 
+@retrying
 def set_policy(
     deployment: Deployment, campaign_id: int, policy: Policy, *, staff: Staff, now: datetime
 ) -> Campaign:
@@ -238,6 +242,7 @@ def retry_failed(deployment: Deployment, campaign_id: int, *, staff: Staff, now:
     return _send_again(deployment, campaign_id, Row.FAILED, "retry_failed", staff=staff, now=now)
 
 
+@retrying
 def _send_again(
     deployment: Deployment, campaign_id: int, state: Row, action: str, *, staff: Staff, now: datetime
 ) -> int:

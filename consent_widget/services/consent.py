@@ -15,7 +15,7 @@ from ..storage.consent import (
     latest_choice,
     lock_subject,
 )
-from ..storage.database import Database
+from ..storage.database import Database, retrying
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,7 @@ class Outcome:
     withdrawn: frozenset[str]
 
 
+@retrying
 def record_decision(
     database: Database,
     wish: Wish,

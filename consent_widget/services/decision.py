@@ -14,6 +14,7 @@ from ..core.notice import canonical_text
 from ..core.staff import Staff
 from ..core.workflow import Event, State, check_role
 from ..storage import draft as storage
+from ..storage.database import retrying
 from ..storage.notice import load_schedule, load_text
 from .audience import lead_of, start_campaign, withdraw_campaign
 from .deployment import Deployment
@@ -60,6 +61,7 @@ def lead_for(deployment: Deployment) -> Lead:
         return lead_of(deployment, connection)
 
 
+@retrying
 def approve_draft(
     deployment: Deployment,
     version_id: int,
@@ -85,6 +87,7 @@ def approve_draft(
     return saved
 
 
+@retrying
 def announce_draft(
     deployment: Deployment,
     version_id: int,
@@ -157,6 +160,7 @@ def announce_draft(
     return saved
 
 
+@retrying
 def withdraw_version(
     deployment: Deployment, version_id: int, *, revision: int, reason: str, staff: Staff, now: datetime
 ) -> Draft:

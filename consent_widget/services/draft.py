@@ -10,6 +10,7 @@ from ..core.notice import content_hash
 from ..core.staff import Staff
 from ..core.workflow import Event, advance, check_role
 from ..storage import draft as storage
+from ..storage.database import retrying
 from .deployment import Deployment
 from .draft_row import found, next_state, note_act, overtaken, seen, unapproved, words_of, write
 
@@ -35,6 +36,7 @@ def load_draft(deployment: Deployment, version_id: int) -> Draft:
         return found(connection, version_id)
 
 
+@retrying
 def create_draft(deployment: Deployment, fields: DraftFields, *, staff: Staff, now: datetime) -> Draft:
     """A new draft with what was filled in so far.
 
@@ -65,6 +67,7 @@ def create_draft(deployment: Deployment, fields: DraftFields, *, staff: Staff, n
     return draft
 
 
+@retrying
 def save_draft(
     deployment: Deployment,
     version_id: int,
@@ -118,6 +121,7 @@ def save_draft(
     return saved
 
 
+@retrying
 def submit_draft(
     deployment: Deployment, version_id: int, *, revision: int, staff: Staff, now: datetime
 ) -> Draft:
@@ -138,6 +142,7 @@ def submit_draft(
     return saved
 
 
+@retrying
 def return_draft(
     deployment: Deployment, version_id: int, *, revision: int, comment: str, staff: Staff, now: datetime
 ) -> Draft:
@@ -157,6 +162,7 @@ def return_draft(
     return saved
 
 
+@retrying
 def discard_draft(
     deployment: Deployment, version_id: int, *, revision: int, staff: Staff, now: datetime
 ) -> None:

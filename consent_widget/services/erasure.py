@@ -18,6 +18,7 @@ from ..core.mention import mentions
 from ..core.retention import SCRUB_EVERY
 from ..core.subscription import Event, Subscription, advance
 from ..storage import erasure as storage
+from ..storage.database import retrying
 from ..storage.scrub import scrub as scrub_files
 from ..storage.subscription import load_subscription
 from .audience import leave_campaigns
@@ -154,6 +155,7 @@ def find(deployment: Deployment, address: str) -> Forgotten:
         )
 
 
+@retrying
 def forget(deployment: Deployment, address: str, *, now: datetime, by: str) -> Forgotten:
     """Take a mailbox out of everything, under whichever key its rows were hashed; what was taken out.
 

@@ -14,7 +14,7 @@ from limits.strategies import FixedWindowRateLimiter
 from ..core.address import mailbox_of
 from ..core.errors import StoreUnavailable, TooMany
 from ..storage import count as storage
-from ..storage.database import Database
+from ..storage.database import Database, retrying
 from .deployment import Deployment
 
 #: Sign-ups, links sent again and new addresses from one network.
@@ -34,6 +34,7 @@ class DatabaseStorage(Storage):
         super().__init__()
         self._database, self._mark, self._clock = database, mark, clock
 
+    @retrying
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         now = self._clock()
         ends_at = now + timedelta(seconds=expiry)
@@ -59,6 +60,7 @@ class DatabaseStorage(Storage):
         with self._database.writing() as connection:
             return storage.forget_counts(connection)
 
+    @retrying
     def clear(self, key: str) -> None:
         with self._database.writing() as connection:
             storage.forget_counts(connection, self._mark(key))

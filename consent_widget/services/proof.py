@@ -21,6 +21,7 @@ from ..core.staff import Staff
 from ..core.subscription import Subscription
 from ..storage import ledger as ledger_storage
 from ..storage import subscriber_list as storage
+from ..storage.database import retrying
 from ..storage.notice import load_schedule
 from ..storage.subscriber_list import Bounce, Told
 from .deployment import Deployment
@@ -45,6 +46,7 @@ def make_proof(
         return _sealed(deployment, connection, found, None, now)
 
 
+@retrying
 def make_named_proof(
     deployment: Deployment, subscription_id: int, *, presented: str, staff: Staff, now: datetime
 ) -> dict[str, object]:

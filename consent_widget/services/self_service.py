@@ -12,6 +12,7 @@ from ..core.links import MANAGE
 from ..core.subscription import Purpose, State, Subscription
 from ..storage import letter
 from ..storage import subscription as storage
+from ..storage.database import retrying
 from ..storage.letter import Told
 from .deployment import Deployment
 from .erasure import erase
@@ -40,6 +41,7 @@ def overview(deployment: Deployment, token: str) -> Overview | None:
         return Overview(subscription=found, told=tuple(letter.told(connection, found.id)))
 
 
+@retrying
 def save(
     deployment: Deployment, token: str, *, language: str | None, email: str, network: str, now: datetime
 ) -> bool:
@@ -74,6 +76,7 @@ def save(
     return True
 
 
+@retrying
 def forget(deployment: Deployment, token: str, *, now: datetime) -> bool:
     """Erase the subscription of the link (services.erasure); False where it opens nothing.
 

@@ -10,12 +10,13 @@ from ..core.errors import InputError
 from ..core.staff import COMMAND_LINE, ROLES
 from ..storage import account as storage
 from ..storage.account import Account
-from ..storage.database import Database
+from ..storage.database import Database, retrying
 from .account import hash_password
 from .deployment import Deployment
 from .ledger import append
 
 
+@retrying
 def add_staff(
     deployment: Deployment,
     *,
@@ -56,6 +57,7 @@ def add_staff(
     return account_of(deployment.database, address)
 
 
+@retrying
 def reset_staff(
     deployment: Deployment, email: str, *, password: str, one_time: bool, second_factor: bool, now: datetime
 ) -> Account:
@@ -84,6 +86,7 @@ def reset_staff(
     return account_of(deployment.database, email)
 
 
+@retrying
 def close_staff(deployment: Deployment, email: str, *, now: datetime) -> Account:
     """Nobody signs in with this account any more; its name stays for the audit log.
 

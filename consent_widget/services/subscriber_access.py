@@ -14,6 +14,7 @@ from ..core.errors import InputError, UnknownSubscription
 from ..core.staff import Staff
 from ..core.subscription import State
 from ..storage import subscriber_list as storage
+from ..storage.database import retrying
 from ..storage.subscriber_list import Bounce, Listed
 from .deployment import Deployment
 from .ledger import append
@@ -27,6 +28,7 @@ _MAX_WORDS = 500
 _ADDRESS = re.compile(r"[^\s@]@[^\s@]")
 
 
+@retrying
 def reveal_address(deployment: Deployment, subscription_id: int, *, staff: Staff, now: datetime) -> str:
     """The whole address, empty once erased; that ``staff`` looked is entered in the ledger first.
 
@@ -41,6 +43,7 @@ def reveal_address(deployment: Deployment, subscription_id: int, *, staff: Staff
     return found.address or ""
 
 
+@retrying
 def suppress_subscriber(
     deployment: Deployment, subscription_id: int, *, reason: str, staff: Staff, now: datetime
 ) -> None:
@@ -62,6 +65,7 @@ def suppress_subscriber(
             )  # fmt: skip
 
 
+@retrying
 def release_subscriber(
     deployment: Deployment, subscription_id: int, *, reason: str, staff: Staff, now: datetime
 ) -> None:
@@ -135,6 +139,7 @@ def row_of(one: Listed) -> dict[str, object]:
     }
 
 
+@retrying
 def open_bounce(deployment: Deployment, bounce_id: int, *, staff: Staff, now: datetime) -> Bounce:
     """One report whole: it holds addresses, so that ``staff`` looked is entered in the ledger first.
 

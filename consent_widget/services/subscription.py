@@ -30,6 +30,7 @@ from ..core.subscription import (
 )
 from ..storage import letter
 from ..storage import subscription as storage
+from ..storage.database import retrying
 from .audience import join_campaigns, leave_campaigns
 from .deployment import Deployment
 from .journal import note_joined, note_left
@@ -82,6 +83,7 @@ def request_again(
     return found
 
 
+@retrying
 def _answer(deployment: Deployment, address: str, language: str, *, now: datetime, salt: str) -> None:
     is_within = may_write_to(deployment, address)
     hashes = deployment.pseudonyms.every(address)
@@ -130,6 +132,7 @@ def _answer(deployment: Deployment, address: str, language: str, *, now: datetim
     deployment.wake()
 
 
+@retrying
 def ask_new_address(deployment: Deployment, subscription_id: int, address: str, *, now: datetime) -> None:
     """Queue the letter to a new mailbox that a confirmed subscription is to move to.
 
@@ -203,6 +206,7 @@ def look_up(deployment: Deployment, token: str, *, now: datetime) -> Found | Non
         return _find(connection, digest, now=now)
 
 
+@retrying
 def confirm(deployment: Deployment, token: str, *, now: datetime) -> Found | None:
     """Confirm what the link is for, if it is open; any other standing changes nothing.
 
@@ -301,6 +305,7 @@ def show(deployment: Deployment, token: str, purpose: str) -> Subscription | Non
         return open_link(deployment, connection, token, purpose)
 
 
+@retrying
 def unsubscribe(
     deployment: Deployment, token: str, *, now: datetime, how: str = "one_click", purpose: str = UNSUBSCRIBE
 ) -> Subscription | None:
@@ -336,6 +341,7 @@ def _end(
     note_left(deployment, found, now=now)
 
 
+@retrying
 def undo(deployment: Deployment, token: str, *, now: datetime, purpose: str = UNDO) -> Subscription | None:
     """Take leaving back, where that is possible (core.subscription.can_undo); the subscription as it is then.
 

@@ -1,9 +1,11 @@
 """The database: one engine, short transactions, one answer when it is down."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
@@ -12,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.types import TypeDecorator
 
-from ..core.errors import StoreUnavailable
+from ..core.errors import StoreBusy, StoreUnavailable
 
 metadata = MetaData(
     naming_convention={
@@ -26,6 +28,34 @@ metadata = MetaData(
 
 #: How long a writer waits for another one before it gives up, in milliseconds.
 _BUSY_MS = 5000
+
+
+#: Serialization failure and deadlock: nothing was saved, and the same again may well be (PostgreSQL, appendix A).
+_BUSY_STATES = frozenset({"40001", "40P01"})
+
+#: How long to wait before each further try, in seconds.
+_PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def retrying(act: Callable[P, T]) -> Callable[P, T]:
+    """``act`` again, a few times, where the database gave way to somebody else.
+
+    For use cases that open their own transaction, so that each try begins with what is true by then.
+    """
+
+    @wraps(act)
+    def insist(*args: P.args, **kwargs: P.kwargs) -> T:
+        for pause in _PAUSES:
+            try:
+                return act(*args, **kwargs)
+            except StoreBusy:
+                time.sleep(pause)
+        return act(*args, **kwargs)
+
+    return insist
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -128,4 +158,6 @@ class Database:
         try:
             yield
         except SQLAlchemyError as error:
+            if getattr(getattr(error, "orig", None), "sqlstate", None) in _BUSY_STATES:
+                raise StoreBusy("the database gave way to another write at this instant") from error
             raise StoreUnavailable(f"the database did not answer ({type(error).__name__})") from error
