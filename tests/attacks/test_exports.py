@@ -12,10 +12,10 @@ from sqlalchemy import insert
 
 from consent_widget import Staff
 from consent_widget.storage.ledger import last_entry, ledger
-from tests.attacks.cases import SUBSCRIBERS, Case, attack
+from tests.attacks.cases import Case, attack
 from tests.attacks.conftest import MakeTarget
 from tests.attacks.newsroom import ADMIN, STAFF, draft, make_newsroom, signed_in, step
-from tests.attacks.target import Target, ask
+from tests.attacks.target import Target
 from tests.factories import Clock
 
 EXPORT = f"{ADMIN}/audit?format=csv"
@@ -61,11 +61,6 @@ def test_formula_in_the_audit_log(
     told = json.loads(signed_in(target, "auditor").get(f"{ADMIN}/audit?format=json").data)
     comments = [one["details"]["comment"] for one in told if "comment" in one["details"]]
     assert comments == [value.replace("\r\n", "\n").replace("\r", "\n").strip() for value in values[::-1]]
-
-
-@attack("CV-001", "CV-003", until=SUBSCRIBERS)
-def test_export_of_subscribers(case: Case, site: Target) -> None:
-    assert ask(site, "", "/privacy/subscribe").status_code == 200
 
 
 @attack("CV-003")

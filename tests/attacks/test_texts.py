@@ -17,10 +17,10 @@ from consent_widget import Category, Staff
 from consent_widget.core.language import LANGUAGES
 from consent_widget.render.markdown import render_notice
 from tests.attacks import newsroom, threats
-from tests.attacks.cases import SUBSCRIBERS, Case, all_cases, attack
+from tests.attacks.cases import Case, all_cases, attack
 from tests.attacks.conftest import MakeTarget
 from tests.attacks.newsroom import ADMIN, NEW, created, page_of, publish, send, signed_in, step, written
-from tests.attacks.target import KEY, Target, ask
+from tests.attacks.target import KEY, Target
 from tests.factories import Clock, add_pages, deployment, host_app
 
 CORPUS = Path(__file__).with_name("corpus")
@@ -280,13 +280,6 @@ def test_names_that_the_host_gives(
             assert [one for one in threats.threats_in_page(page) if not one.startswith(ours)] == []
             assert "49" not in page or "{{7*7}}" in page
         deployment(host).database.engine.dispose()
-
-
-@attack("XS-035", until=SUBSCRIBERS)
-def test_address_of_a_subscriber(case: Case, site: Target) -> None:
-    for payload in case.payloads:
-        data = {"email": payload, "lang": "en"}
-        assert ask(site, "", "/privacy/subscribe", method="POST", data=data).status_code in (202, 400)
 
 
 @attack("XS-036")
