@@ -68,6 +68,16 @@ def _say(code: str, details: Mapping[str, object], t: Words) -> tuple[str, str]:
                 **{name: details.get(name, "?") for name in ("number", "told", "rows")},
             ),
         )
+    if code == "not_told_yet":
+        return (
+            t("Not all subscribers have been told yet"),
+            t(
+                "Version %(number)s of the privacy policy takes effect within three days, and the mail server has "
+                "accepted %(told)s of %(rows)s mails. Please look at what holds the others up. If they cannot be "
+                "told in time, withdraw the version and announce it for a later date.",
+                **{name: details.get(name, "?") for name in ("number", "told", "rows")},
+            ),
+        )
     if code == "mail_refused":
         return t("The mail server refuses our mail"), explain_pause("policy", t)[0]
     return t("Mails about the privacy policy need you"), str(code)

@@ -1,5 +1,6 @@
 """Campaigns as staff see and steer them: counts, progress, pause and resume, what to do about the unknown."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from ..core.campaign import Campaign, Event, PauseReason, Policy, State, advance
 from ..core.delivery import Counts, Delivery
 from ..core.delivery import Event as Step
 from ..core.delivery import State as Row
-from ..core.errors import InputError, UnknownCampaign
+from ..core.errors import InputError, LedgerError, UnknownCampaign
 from ..core.staff import SYSTEM, Staff
 from ..storage import campaign as storage
 from ..storage import claim
@@ -19,6 +20,8 @@ from ..storage.database import retrying
 from .audience import reopen
 from .deployment import Deployment
 from .ledger import append
+
+logger = logging.getLogger("consent_widget")
 
 #: The rate is measured over so long.
 _WINDOW = timedelta(minutes=5)
@@ -150,7 +153,7 @@ def pause(deployment: Deployment, campaign_id: int, *, reason: str, staff: Staff
     with deployment.database.writing() as connection:
         campaign = _locked(connection, campaign_id)
         _pause(connection, campaign, PauseReason.STAFF, words)
-        _note(deployment, connection, "pause_campaign", campaign, staff=staff.id, now=now, reason=words)
+        note_act(deployment, connection, "pause_campaign", campaign, staff=staff.id, now=now, reason=words)
     return load_campaign(deployment, campaign_id)
 
 
@@ -172,7 +175,7 @@ def pause_for(
     if campaign.state is not State.RUNNING:
         return False
     _pause(connection, campaign, reason, detail)
-    _note(
+    note_act(
         deployment,
         connection,
         "pause_campaign",
@@ -199,7 +202,7 @@ def resume(deployment: Deployment, campaign_id: int, *, staff: Staff, now: datet
         storage.change_campaign(connection, campaign_id, state=state, pause_reason="", pause_detail="")
         # A relay that refused us is asked again at once: whoever resumes has seen to it.
         claim.speed_up(connection, claim.RELAY)
-        _note(deployment, connection, "resume_campaign", campaign, staff=staff.id, now=now)
+        note_act(deployment, connection, "resume_campaign", campaign, staff=staff.id, now=now)
     deployment.wake()
     return load_campaign(deployment, campaign_id)
 
@@ -218,7 +221,7 @@ def set_policy(
     with deployment.database.writing() as connection:
         campaign = _locked(connection, campaign_id)
         storage.change_campaign(connection, campaign_id, policy=policy)
-        _note(deployment, connection, "set_policy", campaign, staff=staff.id, now=now, policy=policy.value)
+        note_act(deployment, connection, "set_policy", campaign, staff=staff.id, now=now, policy=policy.value)
     return load_campaign(deployment, campaign_id)
 
 
@@ -257,7 +260,7 @@ def _send_again(
         count = rows.change_rows(connection, Step.RESEND, *where, now=now, attempts=0)
         if count:
             reopen(connection, campaign_id)
-        _note(deployment, connection, action, campaign, staff=staff.id, now=now, count=str(count))
+        note_act(deployment, connection, action, campaign, staff=staff.id, now=now, count=str(count))
     deployment.wake()
     return count
 
@@ -288,7 +291,7 @@ def _words(given: str) -> str:
     return words
 
 
-def _note(
+def note_act(
     deployment: Deployment,
     connection: Connection,
     action: str,
@@ -296,15 +299,25 @@ def _note(
     *,
     staff: str,
     now: datetime,
-    **details: str,
+    **details: object,
 ) -> None:
-    """One line of the audit log, in the transaction of what it tells."""
+    """One line of the audit log, in the transaction of what it tells.
+
+    Raises:
+        LedgerError: the ledger takes no entry, and a person did it. What the software does by itself
+            to keep mails from going wrong is done all the same.
+    """
     body = {
         "action": action,
         "staff": staff,
         "version": campaign.version_id,
         "number": campaign.number,
         "campaign": campaign.id,
-        **{name: value for name, value in details.items() if value},
+        **{name: value for name, value in details.items() if value != ""},
     }
-    append(deployment, connection, kind="audit", body=body, now=now)
+    try:
+        append(deployment, connection, kind="audit", body=body, now=now)
+    except LedgerError as error:
+        if staff != SYSTEM:
+            raise
+        logger.error("%s of campaign %s was not noted in the ledger: %s", action, campaign.id, error)

@@ -25,7 +25,7 @@ class Deployment:
     address. ``wake`` tells a worker that there is something to send; it never fails and
     never waits: what it may lose is found by the next sweep. ``alarm`` tells staff by mail,
     where there is a way to, that something wants them: a code (``campaign_paused``,
-    ``not_told_in_time``) and its details; it never fails.
+    ``not_told_yet``, ``not_told_in_time``, ``mail_refused``) and its details; it never fails.
     """
 
     settings: Settings

@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 
 from ..core.campaign import Campaign, PauseReason
 from ..core.campaign import State as Running
-from ..core.errors import LedgerError
 from ..core.journal import Standing
 from ..core.staff import SYSTEM
 from ..core.subscription import Event, Subscription, advance
@@ -165,11 +164,7 @@ def _pause_one(
 ) -> bool:
     """Whether it is paused for this reason now; one that is done, or withdrawn, sends nothing anyway."""
     reason = PauseReason.RESTORED
-    try:
-        is_paused = pause_for(deployment, connection, campaign.id, reason=reason, detail=detail, now=now)
-    except LedgerError as error:
-        logger.error("The pause of campaign %s was not noted in the ledger: %s", campaign.id, error)
-        is_paused = True
+    is_paused = pause_for(deployment, connection, campaign.id, reason=reason, detail=detail, now=now)
     if not is_paused and campaign.state is Running.PAUSED:
         campaigns.change_campaign(connection, campaign.id, pause_reason=reason, pause_detail=detail)
         is_paused = True

@@ -1,7 +1,7 @@
 """What keeps campaigns going when a worker died, and what is done once at their effective date."""
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -12,13 +12,19 @@ from ..core.staff import SYSTEM
 from ..core.verdict import lost
 from ..storage import campaign as storage
 from ..storage import claim, delivery
+from ..storage.job import take_job
 from .audience import count_recipients
+from .campaign import note_act
 from .deployment import Deployment
-from .ledger import append
 
 logger = logging.getLogger("consent_widget")
 
 _BATCH = 500
+
+#: So long before the effective date staff hear that somebody has not been told yet.
+WARN = timedelta(days=3)
+
+_ONCE = timedelta(days=3650)
 
 
 def sweep(deployment: Deployment, *, now: datetime) -> None:
@@ -29,6 +35,7 @@ def sweep(deployment: Deployment, *, now: datetime) -> None:
     """
     reap(deployment, now=now)
     finish_campaigns(deployment, now=now)
+    warn_campaigns(deployment, now=now)
     close_campaigns(deployment, now=now)
 
 
@@ -97,6 +104,35 @@ def finish_campaigns(deployment: Deployment, *, now: datetime) -> None:
             storage.change_campaign(connection, campaign_id, state=state, finished_at=now)
 
 
+def warn_campaigns(deployment: Deployment, *, now: datetime) -> None:
+    """Alarm staff once when the effective date is near and somebody has not been told yet.
+
+    There is time then to mend what holds the mails up, or to withdraw the version.
+
+    Raises:
+        StoreUnavailable: the database did not answer.
+    """
+    with deployment.database.reading() as connection:
+        near = [
+            one
+            for one in storage.load_campaigns(connection, states=(State.RUNNING, State.PAUSED))
+            if one.kind is Kind.CHANGE and one.closes_at - WARN <= now < one.closes_at
+        ]
+        late = [one for one in near if one.prepared_at is None or delivery.has_open(connection, one.id)]
+    for campaign in late:
+        with deployment.database.writing() as connection:
+            if not take_job(connection, f"warned {campaign.id}", every=_ONCE, now=now):
+                continue
+            counts = delivery.count_states(connection, campaign.id)
+        details = {
+            "campaign": campaign.id,
+            "number": campaign.number,
+            "rows": counts.rows,
+            "told": counts[Row.ACCEPTED],
+        }
+        deployment.alarm("not_told_yet", details)
+
+
 def close_campaigns(deployment: Deployment, *, now: datetime) -> None:
     """At the effective date, note in the ledger how many were told in time, and alarm staff if not all were.
 
@@ -113,15 +149,18 @@ def close_campaigns(deployment: Deployment, *, now: datetime) -> None:
             campaign = storage.load_campaign(connection, campaign_id, lock=True)
             if campaign is None or not _is_due(campaign, now):
                 continue
-            details = _coverage(connection, campaign)
-            storage.change_campaign(connection, campaign_id, told_in_time=details["told"])
-            body = {"action": "close_campaign", "staff": SYSTEM, "version": campaign.version_id, **details}
-            append(deployment, connection, kind="audit", body=body, now=now)
-        if details["missed"]:
+            coverage = _coverage(connection, campaign)
+            storage.change_campaign(connection, campaign_id, told_in_time=coverage["told"])
+            note_act(deployment, connection, "close_campaign", campaign, staff=SYSTEM, now=now, **coverage)
+        if coverage["missed"]:
             logger.error(
-                "Version %s took effect and %s subscribers were not told.", campaign.number, details["missed"]
+                "Version %s took effect and %s subscribers were not told.",
+                campaign.number,
+                coverage["missed"],
             )
-            deployment.alarm("not_told_in_time", details)
+            deployment.alarm(
+                "not_told_in_time", {"campaign": campaign.id, "number": campaign.number, **coverage}
+            )
 
 
 def _is_due(campaign: Campaign, now: datetime) -> bool:
@@ -133,15 +172,13 @@ def _is_due(campaign: Campaign, now: datetime) -> bool:
     )
 
 
-def _coverage(connection: Connection, campaign: Campaign) -> dict[str, object]:
+def _coverage(connection: Connection, campaign: Campaign) -> dict[str, int]:
     """``told`` were accepted in time, ``missed`` are those who should have been: open, failed or unknown."""
     counts = delivery.count_states(connection, campaign.id)
     told = delivery.count_until(connection, campaign.id, until=campaign.closes_at)
     is_late = campaign.prepared_at is None
     excused = counts[Row.CANCELLED] + counts[Row.SUPPRESSED]
     return {
-        "campaign": campaign.id,
-        "number": campaign.number,
         "rows": counts.rows,
         "told": told,
         "failed": counts[Row.FAILED],

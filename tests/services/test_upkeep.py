@@ -1,6 +1,9 @@
 """What is done once at the effective date, and what a sweep mends."""
 
+from dataclasses import replace
+
 from consent_widget.core.campaign import State
+from consent_widget.core.ledger_key import LogKey
 from consent_widget.services.audit import all_acts
 from consent_widget.services.campaign import progress_of
 from consent_widget.services.upkeep import sweep
@@ -66,3 +69,58 @@ def test_a_withdrawn_version_is_not_closed(mailroom: Mailroom) -> None:
     sweep(mailroom.deployment, now=mailroom.clock())
 
     assert closings(mailroom) == []
+
+
+def alarms(mailroom: Mailroom) -> list[str]:
+    """The codes of the alarms from here on."""
+    heard: list[str] = []
+    installed = mailroom.app.extensions["consent_widget"]
+    installed.deployment = replace(
+        installed.deployment, alarm=lambda code, details: heard.append(f"{code} {details['told']}")
+    )
+    return heard
+
+
+def test_staff_hear_once_that_the_date_is_near_and_somebody_was_not_told(mailroom: Mailroom) -> None:
+    mailroom.subscribe(3)
+    mailroom.announce()
+    mailroom.deliver(Relay(), limit=1)
+    heard = alarms(mailroom)
+    sweep(mailroom.deployment, now=mailroom.clock())
+    assert heard == []
+
+    mailroom.clock.tick(days=18)
+    for _ in range(2):
+        sweep(mailroom.deployment, now=mailroom.clock())
+        mailroom.clock.tick(hours=1)
+
+    assert heard == ["not_told_yet 1"]
+    mailroom.clock.tick(days=2)
+    sweep(mailroom.deployment, now=mailroom.clock())
+    assert heard == ["not_told_yet 1", "not_told_in_time 1"]
+
+
+def test_nobody_is_alarmed_where_everybody_was_told(mailroom: Mailroom) -> None:
+    mailroom.subscribe(3)
+    mailroom.announce()
+    mailroom.deliver(Relay())
+    heard = alarms(mailroom)
+    for _ in range(2):
+        mailroom.clock.tick(days=18)
+        sweep(mailroom.deployment, now=mailroom.clock())
+
+    assert heard == []
+
+
+def test_a_ledger_that_was_altered_keeps_no_mail_from_being_settled(mailroom: Mailroom) -> None:
+    """The campaign pauses by itself although the ledger takes no entry."""
+    mailroom.subscribe(3)
+    mailroom.announce()
+    installed = mailroom.app.extensions["consent_widget"]
+    foreign = (LogKey.derived("a key that never signed this ledger, forty-two"),)
+    installed.deployment = replace(installed.deployment, log_keys=foreign)
+
+    mailroom.deliver(Relay(says=lambda recipient, time: refusal(550, "5.7.1 no")))
+
+    assert mailroom.campaign().state is State.PAUSED
+    assert mailroom.states() == {"pending": 3}
