@@ -1,17 +1,20 @@
 """``flask consent upgrade | check``: is this installation fit to serve?"""
 
 import json
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 from flask import current_app
 
 from ..config import PREFIX, Settings
-from ..core.errors import ConsentWidgetError
+from ..core.errors import ConsentWidgetError, JournalUnavailable
 from ..mail.connection import Timeouts
 from ..mail.url import is_this_machine, probe
+from ..services.deployment import Deployment
+from ..services.journal import read
 from ..services.ledger import verify
-from ..services.setup import check_key_change, upgrade_database
+from ..services.setup import check_key_change, has_subscriptions, upgrade_database
 from .group import commands, current_deployment, fail, json_option
 from .log import told_problem
 
@@ -32,6 +35,18 @@ def _is_at_home(settings: Settings) -> bool:
     """While a site is written and in the demonstration: no browser of another machine gets there."""
     host = urlsplit(settings.public_url or "").hostname or ""
     return current_app.debug or current_app.testing or is_this_machine(host)
+
+
+def _journal_problems(deployment: Deployment) -> list[str]:
+    """What is in the way of a journal that is there; to make one is left to those who will write to it."""
+    name = deployment.settings.erasure_file
+    if name is None or not Path(name).exists():
+        return []
+    try:
+        read(deployment)
+    except JournalUnavailable as error:
+        return [str(error)]
+    return []
 
 
 def _mail_problems(settings: Settings) -> list[str]:
@@ -63,6 +78,9 @@ def check(as_json: bool) -> None:
         wrong += [f"`flask consent verify` finds {told_problem(problem)}"] if problem else []
         changed = check_key_change(deployment.database, deployment.fingerprints, now=now)
         warnings += [changed] if changed else []
+        if deployment.settings.erasure_file is None and has_subscriptions(deployment.database):
+            warnings.append(f"{PREFIX}ERASURE_FILE is not set: a restored backup brings back who was erased.")
+    wrong += _journal_problems(deployment)
     wrong += _mail_problems(deployment.settings)
     warnings += _mail_warnings(deployment.settings)
     if (deployment.settings.public_url or "").startswith("http:"):

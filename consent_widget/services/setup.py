@@ -6,6 +6,7 @@ from ..core.errors import SchemaError, StoreUnavailable
 from ..storage import schema
 from ..storage.database import Database
 from ..storage.keys import known_keys, remember_keys
+from ..storage.subscription import count_subscriptions
 from .deployment import Deployment
 
 CURE = "Run `flask consent upgrade`."
@@ -97,3 +98,13 @@ def check_key_change(database: Database, fingerprints: tuple[str, ...], *, now: 
         "No worker has been serving with this SECRET_KEY: those that still run do not know it. "
         "Put a new key into SECRET_KEY_FALLBACKS first, restart every worker, then make it SECRET_KEY."
     )
+
+
+def has_subscriptions(database: Database) -> bool:
+    """Whether there is anybody to be written to, or was.
+
+    Raises:
+        StoreUnavailable: the database did not answer.
+    """
+    with database.reading() as connection:
+        return bool(count_subscriptions(connection))
