@@ -9,9 +9,10 @@ from jinja2 import DictLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from consent_widget.core.notice import ChangeClass
-from tests.attacks.cases import SUBSCRIBERS, Case, attack
+from tests.attacks.cases import Case, attack
 from tests.attacks.conftest import MakeTarget
 from tests.attacks.proxy import Reply, SharedCache
+from tests.attacks.subscribers import READER, make_readers
 from tests.attacks.target import ALL, NOTHING, SECURE_NAME, Target, ask
 
 SAVE = "/privacy/preferences"
@@ -248,10 +249,19 @@ def test_personal_page_under_the_name_of_a_file(case: Case, path: str, site: Tar
     assert answer.data == ask(site, "", path).data
 
 
-@attack("CA-007", until=SUBSCRIBERS)
-def test_token_page_under_the_name_of_a_file(case: Case, site: Target) -> None:
-    assert ask(site, "", "/privacy/subscribe").status_code == 200
-    assert ask(site, "", "/privacy/subscribe/a.png").status_code == 404
+@attack("CA-007")
+def test_token_page_under_the_name_of_a_file(case: Case, make_target: MakeTarget, sqlite_url: str) -> None:
+    readers = make_readers(make_target, sqlite_url)
+    one = readers.confirmed()
+    links = (readers.box.link(READER, "confirm"), readers.manage_link(one), readers.unsubscribe_link(one))
+
+    for path in (*links, "/privacy/subscribe"):
+        assert readers.send(path, method="GET").status_code == 200
+        for name in ("/a.png", "/x.css", ".css", ";x.js", "%2Fa.png", "%00.png"):
+            answer = readers.send(path + name, method="GET")
+            assert answer.status_code == 404, path + name
+            assert "no-store" in answer.headers["Cache-Control"]
+            assert READER not in answer.text
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from tests.attacks import staff
-from tests.attacks.cases import SUBSCRIBERS, Case, attack
+from tests.attacks.cases import Case, attack
 from tests.attacks.conftest import MakeTarget
 from tests.attacks.target import SECURE_NAME, Target, ask
 
@@ -85,7 +85,7 @@ def test_no_answer_may_be_framed_elsewhere(case: Case, crawled: list[tuple[str, 
         assert answer.headers["X-Frame-Options"] in ("SAMEORIGIN", "DENY"), where
 
 
-@attack("CJ-001", until=SUBSCRIBERS)
+@attack("CJ-001")
 @pytest.mark.parametrize("path", TOKEN_PAGES)
 def test_token_page_may_not_be_framed(case: Case, path: str, site: Target) -> None:
     assert ask(site, "", "/privacy/subscribe").status_code == 200
@@ -102,7 +102,11 @@ def test_policy_on_every_answer(case: Case, crawled: list[tuple[str, TestRespons
         scripts = policy.get("script-src", policy.get("default-src", ["*"]))
         assert not {"'unsafe-inline'", "'unsafe-eval'", "*", "data:", "https:"} & set(scripts), where
         assert answer.headers["X-Content-Type-Options"] == "nosniff", where
-        assert answer.headers["Referrer-Policy"] == "strict-origin-when-cross-origin", where
+        allowed = {"strict-origin"} if "token" in where else {"strict-origin-when-cross-origin"}
+        # A method that a page with a link does not take is refused before it is known which page it is.
+        assert answer.headers["Referrer-Policy"] in allowed | (
+            {"strict-origin-when-cross-origin"} if answer.status_code in (405, 500) else set()
+        ), where
         assert "charset" in answer.headers.get("Content-Type", "charset") or not _is_text(answer), where
 
 
@@ -115,7 +119,7 @@ def test_no_error_tells_what_failed_inside(case: Case, crawled: list[tuple[str, 
             assert "no-store" in answer.headers["Cache-Control"], where
 
 
-@attack("CJ-002", until=SUBSCRIBERS)
+@attack("CJ-002")
 def test_policy_on_an_answer_to_too_many_requests(case: Case, site: Target) -> None:
     data = {"email": "reader@example.com"}
     answers = [ask(site, "", "/privacy/subscribe", method="POST", data=data) for _ in range(200)]
@@ -124,7 +128,7 @@ def test_policy_on_an_answer_to_too_many_requests(case: Case, site: Target) -> N
     assert _policy(answers[-1])["object-src"] == ["'none'"]
 
 
-@attack("CJ-003", until=SUBSCRIBERS)
+@attack("CJ-003")
 @pytest.mark.parametrize("path", TOKEN_PAGES)
 def test_token_stays_out_of_the_referrer(case: Case, path: str, site: Target) -> None:
     assert ask(site, "", "/privacy/subscribe").status_code == 200
@@ -213,7 +217,7 @@ def test_personal_answers_are_not_kept(case: Case, path: str, site: Target) -> N
         assert "no-store" in ask(site, cookies, path).headers["Cache-Control"]
 
 
-@attack("CJ-005", until=SUBSCRIBERS)
+@attack("CJ-005")
 @pytest.mark.parametrize("path", TOKEN_PAGES)
 def test_token_page_is_not_kept(case: Case, path: str, site: Target) -> None:
     assert ask(site, "", "/privacy/subscribe").status_code == 200

@@ -14,6 +14,7 @@ from consent_widget.core.errors import SecretKeyError
 from tests.attacks import staff
 from tests.attacks.cases import SUBSCRIBERS, Case, attack
 from tests.attacks.conftest import MakeTarget
+from tests.attacks.subscribers import ONE_CLICK, make_readers
 from tests.attacks.target import (
     ALL,
     KEY,
@@ -25,6 +26,8 @@ from tests.attacks.target import (
     cookie_of,
     granted_in,
 )
+from tests.factories import Clock
+from tests.volume import volume
 
 CHOICES = (("accept_all", (), ALL), ("reject_all", (), NOTHING), ("save", ("analytics",), {"analytics"}))
 
@@ -67,11 +70,51 @@ def test_rotating_once_keeps_every_choice(
     assert granted_in(ask(only_new, f"{SECURE_NAME}={renewed}")) == ALL
 
 
-@attack("KR-001", "KR-002", until=SUBSCRIBERS)
-def test_open_links_after_a_rotation(case: Case, site: Target) -> None:
-    answer = ask(site, "", "/privacy/subscribe", method="POST", data={"email": "reader@example.com"})
+@attack("KR-001")
+def test_open_links_after_a_rotation(
+    case: Case, make_target: MakeTarget, database_url: str, clock: Clock
+) -> None:
+    """One worker still has the old list of keys; who signs up at one confirms and leaves at the other."""
+    old = make_readers(make_target, database_url, clock=clock)
+    emails = [f"reader{number}@good.example" for number in range(volume(8, 1000))]
+    confirm = {email: old.asked(email) for email in emails}
+    new = make_readers(make_target, database_url, clock=clock, keys=[NEWER_KEY, KEY])
 
-    assert answer.status_code == 202
+    for at, email in enumerate(emails):
+        assert (new, old)[at % 2].send(confirm[email]).status_code == 200
+        one = old.find(email)
+        assert one is not None
+        assert new.send(old.manage_link(one), method="GET").status_code == 200
+        assert new.send(old.unsubscribe_link(one), ONE_CLICK).status_code == 200
+        assert new.state(email) == "unsubscribed"
+        assert new.sign_up(email).status_code == 202, "it is the same mailbox under the new key"
+
+    assert new.target.stored()["cw_subscription"] == len(emails)
+
+
+@attack("KR-002")
+def test_open_links_after_the_oldest_key_is_gone(
+    case: Case, make_target: MakeTarget, database_url: str, clock: Clock
+) -> None:
+    """A link that confirms is signed by none; one of an old mail fails kindly, and a new mail has a new one."""
+    old = make_readers(make_target, database_url, clock=clock)
+    one = old.confirmed("first@good.example")
+    waiting = old.asked("second@good.example")
+    left = old.unsubscribe_link(one)
+    new = make_readers(make_target, database_url, clock=clock, keys=[NEWER_KEY])
+    before = new.find("first@good.example")
+
+    answer = new.send(f"{left}?lang=en", ONE_CLICK)
+
+    assert answer.status_code == 404
+    assert "please write to us" in answer.text
+    assert new.find("first@good.example") == before
+    assert new.send(waiting).status_code == 200
+    clock.tick(days=2)
+    new.sign_up("first@good.example")
+    assert new.box.collect() == ["first@good.example"]
+    assert new.send(new.box.link("first@good.example", "unsubscribe"), ONE_CLICK).status_code == 200
+    assert new.state("first@good.example") == "unsubscribed"
 
 
 @attack("KR-002")

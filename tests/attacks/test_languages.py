@@ -11,7 +11,7 @@ from consent_widget.core.draft import MAX_SUMMARY, MAX_TITLE
 from consent_widget.core.language import LANGUAGES
 from consent_widget.services.draft import load_draft
 from tests.attacks import newsroom, staff
-from tests.attacks.cases import SUBSCRIBERS, Case, attack
+from tests.attacks.cases import Case, attack
 from tests.attacks.conftest import MakeTarget
 from tests.attacks.newsroom import (
     ADMIN,
@@ -25,7 +25,8 @@ from tests.attacks.newsroom import (
     signed_in,
     step,
 )
-from tests.attacks.target import Target, ask
+from tests.attacks.subscribers import SUBSCRIBE, make_readers
+from tests.attacks.target import Target
 from tests.factories import Clock
 
 _VOWELS = "aăâeêioôơuưy"
@@ -103,12 +104,41 @@ def _everywhere(target: Target, version_id: int) -> Iterator[tuple[str, str]]:
         yield path, auditor.get(path).data.decode("utf-8", "strict")
 
 
-@attack("UN-005", "UN-006", "UN-007", until=SUBSCRIBERS)
-def test_address_of_a_subscriber(case: Case, site: Target) -> None:
+@attack("UN-005", "UN-006", "UN-007")
+def test_address_of_a_subscriber(
+    case: Case, make_target: MakeTarget, database_url: str, clock: Clock
+) -> None:
+    """Refused, or a mailbox of its own: none takes over the one that it looks or folds like."""
+    readers = make_readers(make_target, database_url, clock=clock)
+    plain = [readers.confirmed(f"{local}@good.example") for local in ("a", "d", "i", "ss")]
+    taken = set(readers.box.relay.taken)
+
     for payload in case.payloads:
-        email = payload if "@" in payload else f"{payload}@example.com"
-        data = {"email": email, "lang": "en"}
-        assert ask(site, "", "/privacy/subscribe", method="POST", data=data).status_code in (202, 400)
+        email = payload if "@" in payload else f"{payload}@good.example"
+        answers = [readers.sign_up(email), readers.send(SUBSCRIBE, json={"email": email, "lang": "en"})]
+        assert len({answer.status_code for answer in answers}) == 1
+        assert answers[0].status_code in (202, 400)
+        readers.box.collect()
+
+    assert [readers.find(one.address or "") for one in plain] == plain
+    for address in set(readers.box.relay.taken) - taken:
+        assert address.isascii()
+        assert address.rpartition("@")[2].startswith("xn--")
+        assert len(readers.box.mails(address)) == 1
+
+
+@attack("UN-006")
+def test_spellings_of_one_international_domain(
+    case: Case, make_target: MakeTarget, sqlite_url: str, clock: Clock
+) -> None:
+    """Composed, decomposed, in capitals and as it goes over the wire: one subscription, one letter."""
+    readers = make_readers(make_target, sqlite_url, clock=clock)
+    domain = "ví-dụ.vn"
+    for spelled in (domain, unicodedata.normalize("NFD", domain), domain.upper(), "xn--v-d-rma6749a.vn"):
+        assert readers.sign_up(f"a@{spelled}").status_code == 202
+
+    assert readers.box.collect() == ["a@xn--v-d-rma6749a.vn"]
+    assert readers.target.stored()["cw_subscription"] == 1
 
 
 @attack("UN-005", "UN-007")

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from consent_widget.core.workflow import State
 from consent_widget.services.draft import load_draft
 from tests.attacks import newsroom
-from tests.attacks.cases import SUBSCRIBERS, Case, attack
+from tests.attacks.cases import Case, attack
 from tests.attacks.conftest import MakeTarget
 from tests.attacks.newsroom import (
     draft,
@@ -25,7 +25,7 @@ from tests.attacks.newsroom import (
     token_for,
     written,
 )
-from tests.attacks.target import ALL, Target, ask, granted_in
+from tests.attacks.target import ALL, Target, granted_in
 from tests.factories import Clock
 
 #: Of the two hundred rounds; two workers on one database, as in a real deployment.
@@ -192,8 +192,3 @@ def test_version_takes_effect_between_page_and_choice(
 
 def _accept(visitor: FlaskClient, notice: int) -> Callable[[], TestResponse]:
     return lambda: visitor.post("/privacy/preferences", data={"action": "accept_all", "notice": str(notice)})
-
-
-@attack("RC-005", "RC-006", "RC-007", "RC-008", "RC-009", until=SUBSCRIBERS)
-def test_subscriptions_and_mails_at_once(case: Case, site: Target) -> None:
-    assert ask(site, "", "/privacy/subscribe").status_code == 200
