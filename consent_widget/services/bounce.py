@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 
 from flufl.bounce import all_failures
 from sqlalchemy import Connection
@@ -126,7 +127,7 @@ def _take(
         subscription_id=delivery.subscription_id if delivery else None,
         kind=kind,
         code=report.code,
-        digest=report.digest,
+        digest=sha256(f"{delivery_id} {report.digest}".encode()).hexdigest(),
         raw=_readable(content) if kind in UNCLEAR else None,
         received_at=now,
     )

@@ -117,6 +117,12 @@ def test_the_same_report_counts_once(desk: Desk) -> None:
     assert (desk.everything_else(), len(desk.kept())) == before
 
 
+def test_two_mails_may_come_back_in_the_same_words(desk: Desk) -> None:
+    taken = [desk.take(report(desk.to(number))) for number in range(2)]
+
+    assert [one.kind for one in taken] == [Kind.GONE, Kind.GONE]
+
+
 FORGERIES: dict[str, Callable[[Desk], str]] = {
     "no address of ours": lambda desk: "privacy@demo.example",
     "another key": lambda desk: verp(Links(["a key of another site altogether"]), "privacy@demo.example", 1),
