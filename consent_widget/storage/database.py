@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.types import TypeDecorator
 
@@ -83,17 +83,20 @@ def open_engine(url: str) -> Engine:
 
     SQLite: WAL with synchronous=FULL, so that a committed record survives a
     power cut; writers take the lock when they begin, so that none fails midway.
+    What is written stands in no error and no log: it may be an address.
     """
     parsed = make_url(url)
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
+        return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
     in_memory = parsed.database in (None, "", ":memory:")
     if in_memory:
-        engine = create_engine(parsed, poolclass=StaticPool, connect_args={"check_same_thread": False})
+        engine = create_engine(
+            parsed, poolclass=StaticPool, connect_args={"check_same_thread": False}, hide_parameters=True
+        )
     else:
-        engine = create_engine(parsed, connect_args={"timeout": _BUSY_MS / 1000})
+        engine = create_engine(parsed, connect_args={"timeout": _BUSY_MS / 1000}, hide_parameters=True)
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
     return engine
@@ -160,4 +163,6 @@ class Database:
         except SQLAlchemyError as error:
             if getattr(getattr(error, "orig", None), "sqlstate", None) in _BUSY_STATES:
                 raise StoreBusy("the database gave way to another write at this instant") from error
-            raise StoreUnavailable(f"the database did not answer ({type(error).__name__})") from error
+            # These tell the value that did not fit: it must not stand in a traceback either.
+            cause = None if isinstance(error, IntegrityError | DataError) else error
+            raise StoreUnavailable(f"the database did not answer ({type(error).__name__})") from cause
