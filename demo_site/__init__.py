@@ -44,6 +44,7 @@ def create_app() -> Flask:
         CONSENT_WIDGET_MAIL_URL=f"maildir:{settings.mail}",
         CONSENT_WIDGET_MAIL_FROM="privacy@demo.example",
         CONSENT_WIDGET_QUEUE_URL=f"sqlite:///{settings.directory / 'queue.sqlite3'}",
+        CONSENT_WIDGET_ERASURE_FILE=str(settings.directory / "erasures.jsonl"),
         DEMO_MAIL=settings.mail,
     )
     app.config.update(product_settings())

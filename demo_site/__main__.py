@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from . import staff
+from .parent import PARENT
 from .settings import DemoError, Settings, read_settings, ticking_clock
 
 NOTICES = Path(__file__).parent / "notices"
@@ -89,8 +90,9 @@ def serve(settings: Settings, clock: Callable[[], datetime] | None, passwords: d
 
 def _start(module: str, clock: Callable[[], datetime] | None) -> subprocess.Popen[bytes]:
     # A session of its own: Ctrl-C is for the parent, which ends the others in its own order.
+    environment = _environment(clock) | {PARENT: str(os.getpid())}
     return subprocess.Popen(  # noqa: S603  # ours
-        [sys.executable, "-m", module], env=_environment(clock), start_new_session=True
+        [sys.executable, "-m", module], env=environment, start_new_session=True
     )
 
 

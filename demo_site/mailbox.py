@@ -8,13 +8,17 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.message import EmailMessage
+from email.parser import BytesHeaderParser
 from email.policy import default as policy
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from flask import Blueprint, Response, abort, current_app, render_template
 from flask_babel import format_datetime
+
+from .settings import VIETNAM
 
 mailbox = Blueprint("mailbox", __name__)
 
@@ -47,7 +51,8 @@ class Mail:
 
     @property
     def day(self) -> str:
-        return format_datetime(self.date, "d/M/yyyy H:mm") if self.date else ""
+        here = self.date.astimezone(VIETNAM) if self.date else None
+        return format_datetime(here, "d/M/yyyy H:mm", rebase=False) if here else ""
 
 
 @mailbox.get("/mailbox")
@@ -102,19 +107,24 @@ def _read(path: Path) -> EmailMessage:
     return message_from_bytes(path.read_bytes(), policy=policy)
 
 
+def _words(header: str | None) -> str:
+    """A header as people read it; the newer parser would leave a space where a long name was cut."""
+    return str(make_header(decode_header(header or "")))
+
+
 def _mail(number: int, path: Path) -> Mail:
     message = _read(path)
     text, html = message.get_body(("plain",)), message.get_body(("html",))
-    date = message["Date"]
+    head = BytesHeaderParser().parsebytes(path.read_bytes())
     return Mail(
         number=number,
-        to=str(message["To"] or message["Delivered-To"] or ""),
-        sender=str(message["From"] or ""),
-        subject=str(message["Subject"] or ""),
-        language=str(message["Content-Language"] or ""),
-        date=parsedate_to_datetime(str(date)) if date else None,
+        to=_words(head["To"] or head["Delivered-To"]),
+        sender=_words(head["From"]),
+        subject=_words(head["Subject"]),
+        language=_words(head["Content-Language"]),
+        date=parsedate_to_datetime(head["Date"]) if head["Date"] else None,
         pieces=tuple(_LINK.split(str(text.get_content()).strip())) if text else (),
         has_html=html is not None,
-        unsubscribe="".join(_LINK.findall(str(message["List-Unsubscribe"] or ""))[:1]),
+        unsubscribe="".join(_LINK.findall(_words(head["List-Unsubscribe"]))[:1]),
         attachments=tuple(part.get_filename() or "" for part in message.iter_attachments()),
     )
