@@ -13,7 +13,7 @@ from ..core.envelope import message_id, verp
 from ..core.errors import SettingError
 from ..core.links import MANAGE, UNSUBSCRIBE
 from ..render.mail import Letterhead, Stencil, campaign_mail, letter_mail
-from ..storage.claim import Recipient
+from ..storage.fence import Recipient
 from ..storage.notice import load_schedule, load_text
 from .audience import mail_domain
 from .deployment import Deployment

@@ -8,8 +8,6 @@ nothing is sent twice by itself.
 import logging
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
-from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -22,9 +20,11 @@ from ..core.delivery import CLAIM, LEASE, Delivery, Event, Kind
 from ..core.errors import JournalUnavailable, StoreUnavailable
 from ..core.reply import Outcome, Reply
 from ..core.verdict import REFUSALS_IN_A_ROW, Verdict, domain_pause, judge, relay_pause
+from ..mail.lines import Lines
 from ..mail.transport import Transport
 from ..storage import campaign as campaigns
 from ..storage import claim
+from ..storage.fence import Recipient, accept, fence
 from ..storage.subscription import change_subscription
 from . import journal
 from .audience import journal_name, prepare
@@ -76,20 +76,12 @@ def deliver(
         SettingError: MAIL_FROM or PUBLIC_URL is missing.
         StoreUnavailable: the database was away for longer than a worker waits.
     """
-    work = _Worker(deployment, owner=owner, stop=stop, lease=lease, sleep=sleep)
-    lines = [open_transport() for _ in range(connections)]
+    lines: Lines[Message] = Lines(open_transport() for _ in range(connections))
     try:
-        with ThreadPoolExecutor(max_workers=connections) as pool:
-            while not stop() and (limit is None or work.tried < limit):
-                prepare(deployment, now=deployment.clock, stop=stop)
-                room = CLAIM if limit is None else min(CLAIM, limit - work.tried)
-                batch = work.claim(room)
-                if not batch:
-                    break
-                work.send(batch, lines, pool)
+        work = _Worker(deployment, lines, owner=owner, stop=stop, limit=limit, lease=lease, sleep=sleep)
+        work.run()
     finally:
-        for line in lines:
-            line.close()
+        lines.close()
     finish_campaigns(deployment, now=deployment.clock())
     return work.tried
 
@@ -99,25 +91,70 @@ class _Worker:
     """One run of :func:`deliver`."""
 
     deployment: Deployment
+    lines: Lines[Message]
     owner: str
     stop: Callable[[], bool]
+    limit: int | None
     lease: timedelta
     sleep: Callable[[float], None]
     tried: int = 0
+    _waiting: list[Delivery] = field(default_factory=list)
     _refused: int = 0
-    _slowed: frozenset[str] = frozenset()
+    _slowed: set[str] = field(default_factory=set)
     _put_off: dict[str, datetime] = field(default_factory=dict)
     _campaigns: dict[int, Campaign] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._letters = Letters(self.deployment)
 
-    def claim(self, room: int) -> list[Delivery]:
+    def run(self) -> None:
+        """Send on as many connections as there are.
+
+        What came back is settled in the commit that fences what leaves next; the next rows are
+        claimed while mails are on their way.
+        """
+        answers: list[tuple[Message, Reply]] = []
+        while True:
+            if self.stop() and self._waiting:
+                self._give_back(self._waiting)
+                self._waiting.clear()
+            for message in self._turn(answers):
+                self.lines.hand_over(
+                    message, message.content, sender=message.sender, recipient=message.recipient
+                )
+            if len(self._waiting) < self.lines.count:
+                self._waiting += self._next()
+            if not self.lines.are_quiet:
+                answers = self.lines.answers()
+            elif self._waiting:
+                answers = []
+            else:
+                return
+
+    def _next(self) -> list[Delivery]:
+        """The rows to send after those that wait; none while the limit or a stop leaves no room for any."""
+        room = CLAIM if self.limit is None else min(CLAIM, self.limit - self.tried - len(self._waiting))
+        if room <= 0 or self.stop():
+            return []
+        try:
+            # An answer that has come is written down before more is prepared.
+            prepare(
+                self.deployment,
+                now=self.deployment.clock,
+                stop=lambda: self.stop() or self.lines.have_answers,
+            )
+            return self._claim(room)
+        except StoreUnavailable:
+            if self.lines.are_quiet:
+                raise
+            return []  # What is on its way is to be written down first, and that waits for the database.
+
+    def _claim(self, room: int) -> list[Delivery]:
         """Up to ``room`` rows of ours: letters before campaigns, as somebody waits for them."""
         now = self.deployment.clock()
-        self._put_off.clear()
         with self.deployment.database.writing() as connection:
-            if claim.slowed_domains(connection, {claim.RELAY}, now=now):
+            self._put_off = claim.slowed_domains(connection, {claim.RELAY, *self._put_off}, now=now)
+            if claim.RELAY in self._put_off:
                 return []
             batch = self._claim_of(connection, None, room)
             if batch:
@@ -152,62 +189,27 @@ class _Worker:
                 lease_until=now + self.lease,
             )
             if found.kept or not found.put_off:
-                self._slowed = claim.ever_slowed(connection, {one.domain for one in found.kept})
+                self._slowed |= claim.ever_slowed(connection, {one.domain for one in found.kept})
                 return found.kept
 
-    def send(self, batch: list[Delivery], lines: list[Transport], pool: ThreadPoolExecutor) -> None:
-        """Send each of ``batch`` that may still be sent, on as many connections as there are.
-
-        What came back is settled in the commit that fences what leaves next.
-        """
-        waiting = batch[::-1]
-        idle = list(lines)
-        on_the_way: dict[Future[Reply], tuple[Message, Transport]] = {}
-        answers: list[tuple[Message, Reply]] = []
-        while waiting or on_the_way or answers:
-            if self.stop() and waiting:
-                self._give_back(waiting)
-                waiting = []
-            leaving = self._turn(answers, waiting, room=len(idle))
-            answers = []
-            for message in leaving:
-                line = idle.pop()
-                one = pool.submit(
-                    line.send, message.content, sender=message.sender, recipient=message.recipient
-                )
-                on_the_way[one] = (message, line)
-            if not on_the_way:
-                continue
-            for one in wait_for(on_the_way, return_when=FIRST_COMPLETED).done:
-                message, line = on_the_way.pop(one)
-                answers.append((message, one.result()))
-                idle.append(line)
-
-    def _turn(
-        self, answers: list[tuple[Message, Reply]], waiting: list[Delivery], *, room: int
-    ) -> list[Message]:
-        """Settle ``answers`` and fence up to ``room`` of ``waiting``, in one commit; what may leave now."""
-        turn = waiting[len(waiting) - min(room, len(waiting)) :][::-1]
+    def _turn(self, answers: list[tuple[Message, Reply]]) -> list[Message]:
+        """Settle ``answers`` and fence as many as there are idle lines, in one commit; what may leave now."""
+        turn = self._waiting[: self.lines.idle]
+        if not answers and not turn:
+            return []
         leaving, alarms = self._insist(lambda: self._commit(answers, turn))
-        del waiting[len(waiting) - len(turn) :]
+        del self._waiting[: len(turn)]
         self.tried += len(leaving)
         for details in alarms:
             self.deployment.alarm("campaign_paused", details)
         return leaving
 
     def _commit(
-        self, answers: list[tuple[Message, Reply]], turn: Iterable[Delivery]
+        self, answers: list[tuple[Message, Reply]], turn: list[Delivery]
     ) -> tuple[list[Message], list[dict[str, object]]]:
-        alarms: list[dict[str, object]] = []
-        leaving = []
         with self.deployment.database.writing() as connection:
-            for message, reply in answers:
-                alarms += self._settle(connection, message.row, reply)
-            for one in turn:
-                message_or_none = self._fence(connection, one)
-                if message_or_none is not None:
-                    leaving.append(message_or_none)
-        return leaving, alarms
+            alarms = self._settle(connection, answers)
+            return self._fence(connection, turn), alarms
 
     def _insist(self, act: Callable[[], T]) -> T:
         """``act``, again and again while the database is away: what was sent must be written down."""
@@ -221,18 +223,29 @@ class _Worker:
                 self.sleep(pause)
                 slept, pause = slept + pause, min(2.0, pause * 2)
 
-    def _fence(self, connection: Connection, one: Delivery) -> Message | None:
+    def _fence(self, connection: Connection, turn: list[Delivery]) -> list[Message]:
         now = self.deployment.clock()
-        # What an answer within this batch asked for holds for the rest of it, too.
-        until = self._put_off.get(claim.RELAY) or self._put_off.get(one.domain)
-        if until is not None:
-            at = one.at if claim.RELAY in self._put_off else until
-            claim.give_back(connection, one.id, owner=self.owner, at=at)
-            return None
-        to = claim.fence(connection, one, owner=self.owner, now=now, lease_until=now + self.lease)
-        if to is None:
-            self._drop(connection, one)
-            return None
+        turn = [one for one in turn if not self._is_put_off(connection, one, now)]
+        if not turn:
+            return []
+        found = fence(connection, turn, owner=self.owner, now=now, lease_until=now + self.lease)
+        leaving = []
+        for one in turn:
+            if one.id in found:
+                leaving.append(self._write(connection, one, found[one.id], now))
+            else:
+                self._drop(connection, one)
+        return leaving
+
+    def _is_put_off(self, connection: Connection, one: Delivery, now: datetime) -> bool:
+        """What an answer asked for since the row was claimed holds for it, too: it goes back."""
+        relay, domain = (self._put_off.get(name, now) for name in (claim.RELAY, one.domain))
+        if max(relay, domain) <= now:
+            return False
+        claim.give_back(connection, one.id, owner=self.owner, at=one.at if relay > now else domain)
+        return True
+
+    def _write(self, connection: Connection, one: Delivery, to: Recipient, now: datetime) -> Message:
         if one.campaign_id is not None:
             content = self._letters.of_campaign(one, self._campaigns[one.campaign_id], to)
         else:
@@ -263,11 +276,35 @@ class _Worker:
             code = "" if event is Event.GIVE_BACK else "left"
             claim.settle(connection, one, event, owner=self.owner, now=self.deployment.clock(), code=code)
 
-    def _settle(self, connection: Connection, one: Delivery, reply: Reply) -> list[dict[str, object]]:
-        """Write what became of a mail; the alarms that follow from it."""
+    def _settle(
+        self, connection: Connection, answers: list[tuple[Message, Reply]]
+    ) -> list[dict[str, object]]:
+        """Write what became of mails; the alarms that follow from it."""
         now = self.deployment.clock()
-        campaign = self._campaigns.get(one.campaign_id or 0)
-        verdict = judge(one, reply, policy=campaign.policy if campaign else None, now=now)
+        alarms: list[dict[str, object]] = []
+        taken: dict[tuple[str, int], set[int]] = {}
+        for message, reply in answers:
+            one = message.row
+            campaign = self._campaigns.get(one.campaign_id or 0)
+            verdict = judge(one, reply, policy=campaign.policy if campaign else None, now=now)
+            if verdict.event is Event.ACCEPT:
+                taken.setdefault((reply.code, verdict.attempts), set()).add(one.id)
+            else:
+                self._settle_other(connection, one, reply, verdict, now)
+            self._mind_the_pace(connection, one, reply, verdict)
+            reason = verdict.pause or self._too_many_refusals(reply, verdict)
+            if campaign is not None and reason is not None:
+                alarms += self._pause(connection, campaign, reason, reply, now)
+        for (code, attempts), ids in taken.items():
+            written = accept(connection, ids, owner=self.owner, now=now, code=code, attempts=attempts)
+            for missed in ids - written:
+                self._tell_missed(missed, code)
+        return alarms
+
+    def _settle_other(
+        self, connection: Connection, one: Delivery, reply: Reply, verdict: Verdict, now: datetime
+    ) -> None:
+        """Write that a mail was not taken, or that nobody knows."""
         written = claim.settle(
             connection,
             one,
@@ -279,19 +316,9 @@ class _Worker:
             attempts=verdict.attempts,
         )
         if not written:
-            logger.warning("Delivery %s is not ours any more; its answer was %s.", one.id, reply.code)
+            self._tell_missed(one.id, reply.code)
         if verdict.suppress:
             self._suppress(connection, one)
-        self._mind_the_pace(connection, one, reply, verdict)
-        reason = verdict.pause or self._too_many_refusals(reply, verdict)
-        if campaign is None or reason is None:
-            return []
-        detail = f"{reply.code} {reply.text}".strip()
-        if not pause_for(self.deployment, connection, campaign.id, reason=reason, detail=detail, now=now):
-            return []
-        return [
-            {"campaign": campaign.id, "number": campaign.number, "reason": reason.value, "detail": detail}
-        ]
 
     def _suppress(self, connection: Connection, one: Delivery) -> None:
         """There is no such mailbox. A new address that nobody confirmed is forgotten; the old one works."""
@@ -300,6 +327,19 @@ class _Worker:
         else:
             now = self.deployment.clock()
             suppress(self.deployment, connection, one.subscription_id, reason=BOUNCE, now=now)
+
+    def _tell_missed(self, delivery_id: int, code: str) -> None:
+        logger.warning("Delivery %s is not ours any more; its answer was %s.", delivery_id, code)
+
+    def _pause(
+        self, connection: Connection, campaign: Campaign, reason: PauseReason, reply: Reply, now: datetime
+    ) -> list[dict[str, object]]:
+        detail = f"{reply.code} {reply.text}".strip()
+        if not pause_for(self.deployment, connection, campaign.id, reason=reason, detail=detail, now=now):
+            return []
+        return [
+            {"campaign": campaign.id, "number": campaign.number, "reason": reason.value, "detail": detail}
+        ]
 
     def _too_many_refusals(self, reply: Reply, verdict: Verdict) -> PauseReason | None:
         if reply.outcome is Outcome.ACCEPTED:
@@ -322,8 +362,13 @@ class _Worker:
         elif reply.outcome is Outcome.ACCEPTED:
             for name in self._slowed & {claim.RELAY, one.domain}:
                 claim.speed_up(connection, name)
+                self._slowed.discard(name)
+                self._put_off.pop(name, None)
 
     def _give_back(self, batch: Iterable[Delivery]) -> None:
-        with self.deployment.database.writing() as connection:
-            for one in batch:
-                claim.give_back(connection, one.id, owner=self.owner, at=one.at)
+        try:
+            with self.deployment.database.writing() as connection:
+                for one in batch:
+                    claim.give_back(connection, one.id, owner=self.owner, at=one.at)
+        except StoreUnavailable:
+            logger.warning("What was claimed and not sent goes back when its lease ends.")

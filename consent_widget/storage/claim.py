@@ -1,16 +1,14 @@
-"""What workers write: rows claimed, fenced and settled, each only by who holds it."""
+"""What workers write: rows claimed and settled, each only by who holds it (storage.fence: what lies between)."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
+from sqlalchemy import Connection, delete, select, update
 
-from ..core.campaign import State as Running
 from ..core.delivery import Delivery, Event, Kind, State, sources
 from ..core.subscription import State as Subscribed
-from .campaign import campaigns
 from .database import insert_or
 from .delivery import deliveries, delivery_of, domains, of_campaign, target_of
 from .subscription import subscriptions
@@ -57,61 +55,6 @@ def claim(
             give_back(connection, one.id, owner=owner, at=slow[one.domain])
     kept = [one for one in found if one.domain not in slow]
     return Claimed(kept=sorted(kept, key=lambda one: (one.at, one.id)), put_off=len(found) - len(kept))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipient:
-    """Where a fenced mail goes: the subscription as it is at that instant."""
-
-    address: str
-    salt: str
-    language: str
-
-
-def fence(
-    connection: Connection, one: Delivery, *, owner: str, now: datetime, lease_until: datetime
-) -> Recipient | None:
-    """Take the last step before sending; None where it must not be sent (any more).
-
-    Only if ``owner`` still holds it, its lease is alive, its campaign runs and the
-    subscription is in the state that this kind of mail is for.
-    """
-    to = deliveries.c.subscription_id == subscriptions.c.id
-    allowed = [
-        deliveries.c.id == one.id,
-        deliveries.c.state == State.LEASED,
-        deliveries.c.owner == owner,
-        deliveries.c.lease_until > now,
-        exists().where(to, *_may_get(one.kind)),
-    ]
-    if one.campaign_id is not None:
-        allowed.append(
-            exists().where(campaigns.c.id == one.campaign_id, campaigns.c.state == Running.RUNNING)
-        )
-    fenced = connection.execute(
-        update(deliveries).where(*allowed).values(state=State.SENDING, lease_until=lease_until)
-    )
-    if not fenced.rowcount:
-        return None
-    address = subscriptions.c.new_address if one.kind is Kind.ADDRESS else subscriptions.c.address
-    row = connection.execute(
-        select(address, subscriptions.c.salt, subscriptions.c.language).where(
-            subscriptions.c.id == one.subscription_id
-        )
-    ).one()
-    return Recipient(address=row[0], salt=row[1], language=row[2])
-
-
-_CONFIRMED = subscriptions.c.state == Subscribed.CONFIRMED
-
-
-def _may_get(kind: Kind) -> tuple[ColumnElement[bool], ...]:
-    """What a subscription must be to get a mail of this kind."""
-    if kind is Kind.CONFIRM:
-        return subscriptions.c.state == Subscribed.PENDING, subscriptions.c.address.is_not(None)
-    if kind is Kind.ADDRESS:
-        return _CONFIRMED, subscriptions.c.new_address.is_not(None)
-    return _CONFIRMED, subscriptions.c.address.is_not(None)
 
 
 def why_not(connection: Connection, one: Delivery, *, owner: str) -> Event | None:
