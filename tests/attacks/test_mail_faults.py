@@ -86,6 +86,12 @@ def announced(mailroom: Mailroom) -> list[str]:
     return readers
 
 
+def choose(mailroom: Mailroom, policy: Policy) -> None:
+    """What staff want done with mails in doubt."""
+    campaign = mailroom.campaign()
+    steering.set_policy(mailroom.deployment, campaign.id, policy=policy, staff=APPROVER, now=mailroom.clock())
+
+
 @attack("SM-001")
 def test_server_that_greets_with_421(case: Case, mailroom: Mailroom, server: Server) -> None:
     """Ten minutes long: attempts back off to one in five minutes, and all leave afterwards."""
@@ -186,8 +192,13 @@ def test_content_that_is_refused(case: Case, mailroom: Mailroom, server: Server)
 
 @attack("SM-005")
 def test_connection_closed_within_the_mail(case: Case, mailroom: Mailroom, server: Server) -> None:
-    """After so many bytes, for one mail in ten: it was certainly not taken, so it is sent again."""
+    """After so many bytes, for one mail in ten: it was not taken, so it is sent again.
+
+    A small mail has left for the buffers before the end of the connection is seen: a few of these are in
+    doubt (tests/mail/test_smtp.py), and the policy to send again under the same identifier settles them.
+    """
     readers = announced(mailroom)
+    choose(mailroom, Policy.RESEND_SAME_ID)
     is_cut = some(0.1)
 
     def script(moment: Moment) -> Drop | None:
@@ -210,9 +221,7 @@ def test_connection_closed_behind_the_dot(
     readers = announced(mailroom)
     is_lost = some(0.05)
     lost = {one for one in readers if is_lost(one)}
-    steering.set_policy(
-        mailroom.deployment, mailroom.campaign().id, policy=choice, staff=APPROVER, now=mailroom.clock()
-    )
+    choose(mailroom, choice)
 
     def script(moment: Moment) -> Drop | None:
         return Drop() if moment.stage == "dot" and is_lost(moment.recipient) and moment.nth == 1 else None
