@@ -8,7 +8,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from consent_widget.accounts.guesses import PER_ACCOUNT, own_guess, password_guess
 from consent_widget.core.account_keys import AccountKeys
-from consent_widget.services.limits import DatabaseStorage, network_of
+from consent_widget.services.limits import DatabaseStorage
 from consent_widget.storage.database import Database
 from tests.accounts.conftest import MakeOffice
 from tests.accounts.office import EMAIL, PASSWORD, Office, sign_in, signed_in, values_of
@@ -115,21 +115,6 @@ def test_no_address_stands_in_the_tables(office: Office) -> None:
 
     assert "198.51.100" not in stored
     assert "nobody" not in stored
-
-
-@pytest.mark.parametrize(
-    "address, network",
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
-        ("unix:", ""),
-        (None, ""),
-    ],
-)
-def test_a_network_is_what_one_customer_has(address: str | None, network: str) -> None:
-    assert network_of(address) == network
 
 
 def test_a_known_network_shows_no_sooner_than_an_unknown_account(storage: DatabaseStorage) -> None:

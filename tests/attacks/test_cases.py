@@ -59,7 +59,7 @@ def test_the_data_is_complete() -> None:
         "TM": 6,
         "CV": 2,
         "TK": 13,
-        "PF": 3,
+        "PF": 4,
         "DS": 3,
         "PI": 1,
         "EM": 10,

@@ -8,7 +8,10 @@ import pytest
 from tests.attacks.cases import Case, attack
 from tests.attacks.conftest import MakeTarget
 from tests.attacks.subscribers import ONE_CLICK, READER, Readers, make_readers
+from tests.attacks.wire import served
+from tests.browser.chromium import launched
 from tests.factories import Clock
+from tests.volume import volume
 
 SCANNERS = (
     "Mozilla/5.0 (compatible; BarracudaCentral)",
@@ -83,6 +86,28 @@ def test_scanner_opens_every_link_of_a_mail_to_a_subscriber(
     assert readers.target.everything_stored() == everything
     assert readers.send(readers.box.link(READER, "unsubscribe"), ONE_CLICK).status_code == 200
     assert readers.state() == "unsubscribed"
+
+
+@attack("PF-003")
+@pytest.mark.browser
+def test_scanner_that_runs_scripts(case: Case, make_target: MakeTarget, sqlite_url: str) -> None:
+    """It waits, scrolls and moves the mouse, and does not click: no page of ours sends itself."""
+    readers = make_readers(make_target, sqlite_url)
+    waiting = readers.asked("waiting@good.example")
+    one = readers.confirmed()
+    links = [waiting, readers.manage_link(one), readers.unsubscribe_link(one), "/privacy/en/"]
+    everything = readers.target.everything_stored()
+
+    with served(readers.target.app) as wire, launched() as browser:
+        page = browser.new_page()
+        for path in links:
+            page.goto(f"http://{wire.host.decode()}{path}")
+            page.mouse.wheel(0, 2000)
+            for at in range(0, 600, 60):
+                page.mouse.move(at, at)
+            page.wait_for_timeout(volume(500, 10_000))
+
+    assert readers.target.everything_stored() == everything
 
 
 @attack("PF-005")
