@@ -58,8 +58,8 @@ def _widths(counts: Sequence[int]) -> list[float]:
 def say_share(count: int, whole: int, t: Words) -> str:
     """``count`` out of ``whole`` in per cent, rounded down: 100 % means all of them."""
     if not whole or not count:
-        return "0 %"
+        return "0%"
     share = floor(1000 * count / whole) / 10
     if not share:
-        return f"< {format_decimal(0.1, locale=t.language)} %"
-    return f"{format_decimal(share, locale=t.language)} %"
+        return f"< {format_decimal(0.1, locale=t.language)}%"
+    return f"{format_decimal(share, locale=t.language)}%"

@@ -1,6 +1,6 @@
 """``flask consent ...``: the commands of no other door."""
 
-from . import backup, bounces, erasure, log, notices, setup
+from . import backup, bounces, erasure, log, notices, proof, setup
 from .group import commands
 
-__all__ = ["backup", "bounces", "commands", "erasure", "log", "notices", "setup"]
+__all__ = ["backup", "bounces", "commands", "erasure", "log", "notices", "proof", "setup"]

@@ -61,7 +61,7 @@ def verify_log(file: IO[bytes] | None, pem: IO[bytes] | None, adopts: bool, as_j
     if adopts and (file is not None or pem is None):
         raise click.UsageError("--adopt goes with --key, the public half of the key that was dropped, alone.")
     deployment = current_deployment()
-    trusted = _trusted(pem.read()) if pem else tuple(key.public for key in deployment.log_keys)
+    trusted = trusted_keys(pem.read()) if pem else tuple(key.public for key in deployment.log_keys)
     try:
         if file is None:
             check_schema(deployment.database)
@@ -77,7 +77,8 @@ def verify_log(file: IO[bytes] | None, pem: IO[bytes] | None, adopts: bool, as_j
         raise SystemExit(1)
 
 
-def _trusted(pem: bytes) -> tuple[PublicKey, ...]:
+def trusted_keys(pem: bytes) -> tuple[PublicKey, ...]:
+    """The keys in the file of ``--key``; a usage error where it holds none."""
     try:
         return read_pem(pem)
     except ValueError as error:

@@ -7,7 +7,7 @@ import click
 
 from ..core.proof import ProofReport
 from ..services.proof import verify_proof
-from .group import commands, current_deployment, json_option
+from .group import commands, current_deployment, json_option, one_line
 from .log import trusted_keys
 
 
@@ -47,9 +47,11 @@ def _shown(report: ProofReport) -> dict[str, object]:
 def _told(report: ProofReport) -> str:
     if report.body is None:
         return f"wrong: {report.problem}."
-    lines = [f"ok: of {report.body['issued_at']}, by {report.body['issuer']['name']}."]
+    lines = [f"ok: of {report.body['issued_at']}, by {one_line(report.body['issuer']['name'])}."]
     for one in report.body["told"]:
         mail = one["mail"]
         when = f" {mail['settled_at']}" if mail["settled_at"] else ""
-        lines.append(f"version {one['version']} ({one['kind']}): {mail['state']}{when}, {mail['message_id']}.")
+        lines.append(
+            f"version {one['version']} ({one['kind']}): {mail['state']}{when}, {mail['message_id']}."
+        )
     return "\n".join([*lines, *(f"note: {one}." for one in report.notes)])
