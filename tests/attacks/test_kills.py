@@ -117,7 +117,7 @@ def test_queue_is_lost(case: Case, kind: str, database_url: str, tmp_path: Path)
             redis.shutdown()
             redis.server_close()
         with losing(file, whole=kind == "removed"):
-            site.clock.tick(days=21)
+            site.clock.tick(days=301)
             readers = site.mailroom.subscribe(100)
             site.mailroom.announce("Lời thứ ba")
             site.until(lambda: site.is_done() and site.taken() == 100, seconds=40, stall=60)
