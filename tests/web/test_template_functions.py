@@ -34,6 +34,7 @@ FUNCTIONS = {
     "consent_settings_link",
     "consent_notice_link",
     "consent_cookie_table",
+    "consent_subscribe_form",
 }
 
 
@@ -546,7 +547,9 @@ def test_the_table_names_the_cookies_of_the_scheme_one_came_by(app: Flask) -> No
 
 def test_the_table_and_the_links_read_nothing_of_the_visitor(app: Flask) -> None:
     client = add_page(
-        app, "{{ consent_cookie_table() }}{{ consent_settings_link() }}{{ consent_notice_link() }}"
+        app,
+        "{{ consent_cookie_table() }}{{ consent_settings_link() }}{{ consent_notice_link() }}"
+        "{{ consent_subscribe_form() }}",
     ).test_client()
 
     response = client.get("/page?lang=en")
@@ -627,3 +630,23 @@ def test_the_nonce_is_asked_for_only_where_something_of_ours_is_printed(
     client = add_pages(make_app(csp_nonce=csp_nonce)).test_client()
 
     assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("lang, button", [("vi", "Đăng ký nhận thông báo"), ("en", "Subscribe")])
+def test_the_form_to_subscribe_stands_in_a_page_as_often_as_one_likes(
+    app: Flask, lang: str, button: str
+) -> None:
+    page = read_page(
+        printed(app, "{{ consent_subscribe_form() }}<hr>{{ consent_subscribe_form() }}", lang=lang)
+    )
+
+    forms = page.all("form", data_consent_widget="subscribe")
+    assert len(forms) == 2
+    for form in forms:
+        assert (form["method"], form["action"], form["lang"]) == ("post", "/privacy/subscribe", lang)
+        assert form.one("button").text == button
+        assert form.one("label").all("input", name="email", type="email")
+        assert form.one("input", name="lang")["value"] == lang
+        assert form.one("a")["href"] == f"/privacy/{lang}/"
+        assert "HTEK" in form.text, "who keeps the address"
+        assert not [one for one in form.all() if "id" in one]
