@@ -41,7 +41,6 @@ def overview(deployment: Deployment, token: str) -> Overview | None:
         return Overview(subscription=found, told=tuple(letter.told(connection, found.id)))
 
 
-@retrying
 def save(
     deployment: Deployment, token: str, *, language: str | None, email: str, network: str, now: datetime
 ) -> bool:
@@ -63,16 +62,25 @@ def save(
     is_new = address is not None and identity_of(address) != identity_of(found.address)
     if is_new:
         check_network(deployment, network, now)
+    if not _keep(deployment, token, language, takes_back=address is not None and not is_new, now=now):
+        return False
+    if address is not None and is_new:
+        ask_new_address(deployment, found.id, address, now=now)
+    return True
+
+
+@retrying
+def _keep(
+    deployment: Deployment, token: str, language: str | None, *, takes_back: bool, now: datetime
+) -> bool:
     with deployment.database.writing() as connection:
         found = open_link(deployment, connection, token, MANAGE, lock=True)
         if found is None or not may_change(found):
             return False
         storage.change_subscription(connection, found.id, language=language or found.language)
-        if address is not None and not is_new:
+        if takes_back:
             storage.change_subscription(connection, found.id, new_address=None)
             storage.void_links(connection, found.id, Purpose.ADDRESS, now=now)
-    if address is not None and is_new:
-        ask_new_address(deployment, found.id, address, now=now)
     return True
 
 

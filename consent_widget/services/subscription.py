@@ -60,7 +60,8 @@ def request_subscription(
     """
     address = clean_address(typed)
     check_network(deployment, network, now)
-    _answer(deployment, address, language, now=now, salt=salt)
+    is_within = may_write_to(deployment, address)
+    _answer(deployment, address, language, is_within=is_within, now=now, salt=salt)
 
 
 def request_again(
@@ -77,15 +78,18 @@ def request_again(
         return None
     check_network(deployment, network, now)
     if found.link.purpose is Purpose.CONFIRM:
-        _answer(deployment, found.subscription.address, language, now=now, salt=salt)
+        address = found.subscription.address
+        is_within = may_write_to(deployment, address)
+        _answer(deployment, address, language, is_within=is_within, now=now, salt=salt)
     elif found.link.address is not None and found.subscription.new_address == found.link.address:
         ask_new_address(deployment, found.subscription.id, found.link.address, now=now)
     return found
 
 
 @retrying
-def _answer(deployment: Deployment, address: str, language: str, *, now: datetime, salt: str) -> None:
-    is_within = may_write_to(deployment, address)
+def _answer(
+    deployment: Deployment, address: str, language: str, *, is_within: bool, now: datetime, salt: str
+) -> None:
     hashes = deployment.pseudonyms.every(address)
     with deployment.database.writing() as connection:
         storage.add_subscription(
@@ -132,7 +136,6 @@ def _answer(deployment: Deployment, address: str, language: str, *, now: datetim
     deployment.wake()
 
 
-@retrying
 def ask_new_address(deployment: Deployment, subscription_id: int, address: str, *, now: datetime) -> None:
     """Queue the letter to a new mailbox that a confirmed subscription is to move to.
 
@@ -142,6 +145,13 @@ def ask_new_address(deployment: Deployment, subscription_id: int, address: str, 
         StoreUnavailable: nothing was stored.
     """
     is_within = may_write_to(deployment, address)
+    _ask(deployment, subscription_id, address, is_within=is_within, now=now)
+
+
+@retrying
+def _ask(
+    deployment: Deployment, subscription_id: int, address: str, *, is_within: bool, now: datetime
+) -> None:
     hashes = deployment.pseudonyms.every(address)
     with deployment.database.writing() as connection:
         found = storage.load_subscription(connection, subscription_id, lock=True)
