@@ -28,6 +28,8 @@ class ScheduleCache:
         self._lock = Lock()
         self._schedule = Schedule()
         self._read_again_at: datetime | None = None
+        #: Whether it was ever read: an empty schedule says nothing before.
+        self.is_known = False
 
     def at(self, now: datetime) -> Schedule:
         """The schedule, at most ``seconds`` old unless the database is down."""
@@ -52,6 +54,7 @@ class ScheduleCache:
         try:
             with self._database.reading() as connection:
                 self._schedule = load_schedule(connection)
+            self.is_known = True
         except StoreUnavailable as error:
             self._failed(error)
         again = now + self._every

@@ -29,6 +29,9 @@ metadata = MetaData(
 #: How long a writer waits for another one before it gives up, in milliseconds.
 _BUSY_MS = 5000
 
+#: How long a PostgreSQL server that says nothing is waited for.
+_CONNECT_SECONDS = 5
+
 
 #: Serialization failure and deadlock: nothing was saved, and the same again may well be (PostgreSQL, appendix A).
 _BUSY_STATES = frozenset({"40001", "40P01"})
@@ -89,7 +92,10 @@ def open_engine(url: str) -> Engine:
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+        given = {} if "connect_timeout" in parsed.query else {"connect_timeout": _CONNECT_SECONDS}
+        engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True, connect_args=given)
+        event.listen(engine, "connect", _limit_waits)
+        return engine
     in_memory = parsed.database in (None, "", ":memory:")
     if in_memory:
         engine = create_engine(
@@ -100,6 +106,14 @@ def open_engine(url: str) -> Engine:
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _limit_waits(connection: Any, _record: Any) -> None:
+    """A write that somebody blocks gives up as on SQLite, instead of holding its visitor for ever."""
+    connection.autocommit = True  # else a rollback takes it back
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {_BUSY_MS}")
+    connection.autocommit = False
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:
@@ -132,6 +146,11 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+
+    @property
+    def has_one_writer(self) -> bool:
+        """Whoever writes keeps all others from writing."""
+        return self.engine.dialect.name == "sqlite"
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -45,14 +45,13 @@ def _scrub_sqlite(engine: Engine) -> str | None:
 
 def _scrub_postgresql(engine: Engine) -> str | None:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.detach()  # its settings are of no use to others
         connection.exec_driver_sql(f"SET lock_timeout = {_LOCK_MS}")
         try:
             for table in _TABLES:
                 connection.exec_driver_sql(f"VACUUM (FULL) {table}")
         except (OperationalError, DBAPIError) as error:
             return f"PostgreSQL did not rewrite the tables ({type(error.orig).__name__})"
-        finally:
-            connection.exec_driver_sql("RESET lock_timeout")
     return None
 
 

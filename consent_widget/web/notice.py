@@ -16,7 +16,15 @@ from .context import common_context
 from .language import WORDS, Words, current_language
 from .markup import consent_cookie_table, consent_settings_link
 from .problems import Problem
-from .reading import alternates, answer_page, find_version, frozen_text, iso, version_links
+from .reading import (
+    alternates,
+    answer_page,
+    find_version,
+    frozen_text,
+    iso,
+    known_schedule,
+    version_links,
+)
 from .visit import Visit, visit
 from .words import notice_path, show_effective, show_moment, show_standing
 
@@ -36,7 +44,7 @@ def show_notice(lang: str) -> Response:
     """GET /{lang}/: the version in force."""
     here = visit()
     here.shared = True
-    version = here.schedule.in_force(here.now)
+    version = known_schedule(here).in_force(here.now)
     if version is None:
         raise NotFound
     return answer_page(here, ("notice",), lambda: _page(here, version, lang, rest=""), lang=lang)
@@ -62,7 +70,7 @@ def show_as_of(lang: str, day: str) -> Response:
     asked = _day(day)
     zone = here.host.deployment.settings.timezone
     end = end_of_day(asked, zone)
-    version = here.schedule.in_force(end - timedelta.resolution)
+    version = known_schedule(here).in_force(end - timedelta.resolution)
     if version is None:
         raise NotFound
     said = whole_day(asked, zone=zone, language=lang)

@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound
 
 from ..core.errors import StoreUnavailable
 from ..core.language import LANGUAGES
-from ..core.notice import NoticeText, Version
+from ..core.notice import NoticeText, Schedule, Version
 from ..services.notice import notice_text
 from .headers import Defaults, by_name
 from .problems import Problem
@@ -40,10 +40,18 @@ class Page:
 
 def find_version(here: Visit, number: int) -> Version:
     """The version of that number; raises NotFound for a draft and for none."""
-    found = here.schedule.find(number)
+    found = known_schedule(here).find(number)
     if found is None:
         raise NotFound
     return found
+
+
+def known_schedule(here: Visit) -> Schedule:
+    """The schedule, for pages that would deny what is announced; raises Problem while it never could be read."""
+    schedule = here.schedule
+    if not here.host.deployment.schedule.is_known:
+        raise Problem(503, "store_unavailable", "The notice cannot be read just now.", retry_after=60)
+    return schedule
 
 
 def frozen_text(here: Visit, version: Version, lang: str) -> NoticeText:

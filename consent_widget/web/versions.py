@@ -14,7 +14,7 @@ from .comparison import show_diff
 from .context import common_context, render
 from .language import WORDS, Words
 from .problems import Problem
-from .reading import alternates, answer_page, find_version, frozen_text, iso, version_links
+from .reading import alternates, answer_page, find_version, frozen_text, iso, known_schedule, version_links
 from .visit import Visit, visit
 from .words import notice_path, show_effective, show_moment, show_standing
 
@@ -31,7 +31,7 @@ def show_versions(lang: str) -> Response:
         response = redirect(f"{notice_path(here, lang)}as-of/{quote(day[:40], safe='')}", 302)
         response.headers["Cache-Control"] = "no-cache"
         return response  # type: ignore[return-value]
-    if not here.schedule.history:
+    if not known_schedule(here).history:
         raise NotFound
     return answer_page(here, ("history",), lambda: _history_page(here, lang), lang=lang)
 
