@@ -289,13 +289,8 @@ def test_the_way_of_a_change(site: Demo, reader: Callable[..., Reader], new_cont
     assert found["accepted"] == found["rows"] == len(sent)
     assert [len(one.inbox.mails(one.address)) for one in (lan, dave, minh, hoa)] == [2, 2, 2, 1]
     assert findings(approver.page) == []
-    for path in ("campaigns", "subscriptions", "bounces", "audit"):
-        approver.open(f"{ADMIN}{path}")
-        assert findings(approver.page) == [], path
     approver.open(f"{ADMIN}subscriptions")
     expect(approver.page.locator("main")).not_to_contain_text(lan.address)
-    approver.page.locator("main table a").first.click()
-    assert findings(approver.page) == []
     assert complaints == []
 
     # Version 2 does not come after all: whoever was told hears of it.
@@ -356,62 +351,27 @@ def test_signing_up_under_a_strict_policy(reader: Callable[..., Reader]) -> None
 
 
 @pytest.mark.parametrize("site", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("lang", ["vi", "en"])
-def test_pages_without_a_finding(reader: Callable[..., Reader], lang: str) -> None:
-    """Each page of a subscription from its first to its last, at the width of a phone, in both themes."""
-    one = reader(f"axe.{lang}@reader.example", lang=lang, viewport={"width": 375, "height": 740})
-    looked = []
-
-    def look() -> None:
-        expect(one.page.locator("html")).to_have_attribute("lang", lang)
-        width = one.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-        assert width[0] <= width[1], f"{one.heading.inner_text()} scrolls sideways"
-        assert findings(one.page) == [], one.heading.inner_text()
-        looked.append(one.heading.inner_text())
-
+def test_pages_in_a_host_s_layout(reader: Callable[..., Reader]) -> None:
+    """axe finds nothing in the site's own colours, light and dark, on a phone; the mail in its frame is readable."""
+    one = reader("axe@khach.example", viewport={"width": 375, "height": 740})
     one.open("/privacy/subscribe")
     one.refuse_cookies()
-    look()
-    one.page.locator("main [name=email]").fill("nobody")
+    one.page.locator("main [name=email]").fill("khong-phai-dia-chi")
     one.press(one.page.locator("main form button"), status=400)
-    expect(one.page.locator("[name=email][aria-invalid=true]").first).to_be_focused()
-    look()
+    expect(one.page.locator("main [name=email]")).to_be_focused()
+    assert findings(one.page) == []
     one.ask()
-    look()
-    mail = one.inbox.wait(one.address)
-    one.open(mail.link("confirm/"))
-    look()
-    one.press(one.page.locator("main form button"))
-    look()
-    manage = one.page.locator("main a[href*='/subscription/']").get_attribute("href") or ""
-    one.open(mail.link("confirm/"))
-    look()
-    one.open(manage)
-    look()
-    one.page.locator("main a[href*='step=erase']").click()
-    look()
-    one.open(manage)
-    one.page.locator("main [name=email]").fill(f"new.{one.address}")
-    one.action("save")
-    look()
-    one.action("leave")
-    look()
-    one.action("undo")
-    look()
-    one.open("/privacy/unsubscribe/nothing")
-    look()
-    one.open("/privacy/subscribe")
-    one.ask()
-    known = one.inbox.wait(one.address, number=2)
-    one.open(known.link("unsubscribe/"))
-    look()
-    one.press(one.page.locator("main form button"))
-    look()
-    one.open(manage)
-    one.page.locator("main a[href*='step=erase']").click()
-    one.action("erase")
-    look()
-    one.inbox.page.goto(f"{one.site.url}/mailbox?lang={lang}")
-    assert findings(one.inbox.page) == []
-    assert len(set(looked)) >= 9, looked
-    assert [complaint for complaint in one.complaints if "40" not in complaint] == []
+    one.confirm()
+    assert findings(one.page) == []
+    one.page.locator("main a[href*='/subscription/']").click()
+    assert findings(one.page) == []
+
+    one.page.emulate_media(color_scheme="dark")
+    one.open("/mailbox")
+    article = one.page.locator(f'article[data-to="{one.address}"]')
+    article.locator("summary").click()
+    frame = article.locator("iframe")
+    text = frame.content_frame.locator("h1").evaluate("at => getComputedStyle(at).color")
+    behind = frame.evaluate("at => getComputedStyle(at).backgroundColor")
+    assert text == "rgb(255, 255, 255)"
+    assert behind != text
