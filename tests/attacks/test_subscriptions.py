@@ -51,7 +51,7 @@ SPELLED = (
 def test_mail_bombing(case: Case, networks: int, quick: Readers) -> None:
     """However it is spelled and from wherever it is asked: three letters a day."""
     answers = set()
-    for turn in range(volume(60, 5000)):
+    for turn in range(volume(40, 5000)):
         spelled = SPELLED[turn % len(SPELLED)].format(turn)
         answer = quick.sign_up(spelled, network=f"10.1.{turn % networks >> 8}.{turn % networks & 255}")
         answers.add((answer.status_code, answer.data if answer.status_code == 202 else b""))
@@ -68,7 +68,7 @@ def test_mail_bombing_of_a_subscriber(case: Case, quick: Readers, clock: Clock) 
     clock.tick(days=2)
     before = len(quick.box.relay.taken)
 
-    for turn in range(volume(40, 1000)):
+    for turn in range(volume(20, 1000)):
         assert quick.sign_up(SPELLED[turn % 2]).status_code == 202
         quick.box.collect()
 
@@ -164,7 +164,7 @@ def test_bodies_that_do_not_fit(case: Case, page: str, quick: Readers) -> None:
 @attack("PI-010")
 def test_sign_up_does_not_tell_who_is_subscribed(case: Case, readers: Readers, clock: Clock) -> None:
     """Same status, same words, and times that no test of ranks tells apart."""
-    each = volume(30, 500)
+    each = volume(16, 500)
     kinds = ("new", "pending", "confirmed", "left", "stopped")
     prepare(readers, clock, each)
     answers = set()
