@@ -10,6 +10,8 @@ import pytest
 import sqlalchemy
 from flask import Flask, has_app_context
 from flask.testing import FlaskClient
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 
 from consent_widget.services.setup import upgrade_database
 from consent_widget.storage.database import Database, open_engine
@@ -19,6 +21,25 @@ from tests.mailroom import MAIL, Mailroom
 # Repeatable: the same examples on every machine, and no deadline for a busy one to miss.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("repeatable")
+
+class _Compiled(BytecodeCache):
+    """Templates compiled once for all apps of this process: each test makes its own app, of the same templates.
+
+    Jinja compares the source, so a template that a test replaces is compiled anew.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+Flask.jinja_options = {"bytecode_cache": _Compiled()}
 
 # A mistake in a rule shows within a second, one in a page within a minute.
 _ORDER = [
