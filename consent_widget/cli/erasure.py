@@ -62,7 +62,7 @@ _RULES = {
     Rule.UNCONFIRMED: "subscriptions that nobody confirmed",
     Rule.LEFT: "addresses of those who left, but for their keyed hash",
     Rule.SUPPRESSED: "addresses to which nothing went any more, but for their keyed hash",
-    Rule.LINKS: "links of letters",
+    Rule.LINKS: "links of letters that were not used, addresses in those that were",
     Rule.MOVES: "new addresses that nobody confirmed",
     Rule.LETTERS: "letters",
     Rule.REPORTS: "reports of mails that came back",

@@ -16,7 +16,8 @@ class Rule(StrEnum):
     ``unconfirmed``: subscriptions that nobody confirmed, from the last request; one that
     had been confirmed before keeps its keyed hash. ``left``: addresses of those who left,
     from then on; their keyed hash stays. ``suppressed``: the same, from when nothing went
-    there any more. ``links``: links of letters, from their end. ``moves``: new addresses
+    there any more. ``links``: links of letters that were
+    not used, and the address in those that were, from their end. ``moves``: new addresses
     that nobody confirmed, as their links. ``letters``: letters of no campaign, from when
     they were settled. ``reports``: mails that came back, from when they were read.
     ``counts``: how often somebody asked within a window, from its end. ``domains``: domains

@@ -64,7 +64,10 @@ def _where(rule: Rule, before: datetime) -> ColumnElement[bool]:
         Rule.SUPPRESSED: lambda: and_(
             subscriptions.c.state == State.SUPPRESSED, _HAS_ADDRESS, subscriptions.c.ended_at <= before
         ),
-        Rule.LINKS: lambda: links.c.expires_at <= before,
+        # One that was used goes on to say so, and proves the confirmation, without the address.
+        Rule.LINKS: lambda: and_(
+            links.c.expires_at <= before, or_(links.c.used_at.is_(None), links.c.address.is_not(None))
+        ),
         Rule.MOVES: lambda: and_(subscriptions.c.new_address.is_not(None), not_(_waits_to_move(before))),
         Rule.LETTERS: lambda: and_(
             deliveries.c.campaign_id.is_(None), deliveries.c.state.in_(SETTLED), deliveries.c.at <= before
@@ -126,6 +129,9 @@ def _take_away(connection: Connection, rule: Rule, keys: Sequence[Any], now: dat
         )
     elif rule in (Rule.LEFT, Rule.SUPPRESSED):
         empty_rows(connection, keys, erased_at=now)
+    elif rule is Rule.LINKS:
+        connection.execute(delete(links).where(links.c.hash.in_(keys), links.c.used_at.is_(None)))
+        connection.execute(update(links).where(links.c.hash.in_(keys)).values(address=None))
     elif rule is Rule.MOVES:
         connection.execute(update(subscriptions).where(subscriptions.c.id.in_(keys)).values(new_address=None))
     else:

@@ -188,10 +188,24 @@ def test_confirmed_ones_are_kept_however_old(mailroom: Mailroom) -> None:
 def test_links_go_seven_days_after_their_end(mailroom: Mailroom) -> None:
     """Until then their page says that they expired, and offers another."""
     number = add(mailroom, "confirmed")
-    add_link(mailroom, number, expires_at=NOW, used_at=NOW - timedelta(days=1))
+    add_link(mailroom, number, expires_at=NOW)
 
     assert purge_at(mailroom, NOW + timedelta(days=7) - MOMENT) == {}
     assert purge_at(mailroom, NOW + timedelta(days=7)) == {"links": 1}
+
+
+def test_a_link_that_was_used_stays_as_a_proof_without_the_address(mailroom: Mailroom) -> None:
+    number = add(mailroom, "confirmed")
+    used = {"expires_at": NOW, "used_at": NOW - timedelta(days=1)}
+    add_link(mailroom, number, **used)
+    add_link(mailroom, number, hash="m" * 64, purpose="address", address="reader0@reader.example", **used)
+
+    assert purge_at(mailroom, NOW + timedelta(days=7) - MOMENT) == {}
+    assert purge_at(mailroom, NOW + timedelta(days=7)) == {"links": 1}
+    assert purge_at(mailroom, NOW + timedelta(days=400)) == {}
+
+    found = rows(mailroom.deployment.database, links)
+    assert [(row.address, row.used_at) for row in found] == [(None, NOW - timedelta(days=1))] * 2
 
 
 def test_a_new_address_that_nobody_confirmed_goes_with_its_link(mailroom: Mailroom) -> None:
