@@ -107,8 +107,7 @@ def progress_of(deployment: Deployment, campaign_id: int, *, now: datetime) -> P
         recent = rows.count_since(connection, campaign_id, since=since)
         if recent < _TELLING:
             since, recent = start, counts[Row.ACCEPTED]
-        refusals = rows.count_codes(connection, campaign_id, Row.FAILED)
-        waiting = rows.count_codes(connection, campaign_id, Row.PENDING)
+        codes = rows.count_refusals(connection, campaign_id)
         last = rows.last_accepted(connection, campaign_id)
     rate = recent / max(1.0, (now - since).total_seconds())
     open_rows = counts.open
@@ -121,8 +120,8 @@ def progress_of(deployment: Deployment, campaign_id: int, *, now: datetime) -> P
         rate=rate,
         left=left,
         ends_at=now + left if left is not None else None,
-        refusals=refusals,
-        waiting={code: count for code, count in waiting.items() if code},
+        refusals=codes[Row.FAILED],
+        waiting=codes[Row.PENDING],
         last_accepted_at=last,
     )
 

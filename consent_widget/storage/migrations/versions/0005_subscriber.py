@@ -150,6 +150,21 @@ def _deliveries() -> None:
         sqlite_where=leased,
         postgresql_where=leased,
     )
+    op.create_index(
+        "ix_cw_delivery_late",
+        "cw_delivery",
+        ["campaign_id", "state"],
+        sqlite_where=sa.text("late = 1"),
+        postgresql_where=sa.text("late"),
+    )
+    refused = sa.text("state IN ('failed', 'pending') AND code <> ''")
+    op.create_index(
+        "ix_cw_delivery_code",
+        "cw_delivery",
+        ["campaign_id", "state", "code"],
+        sqlite_where=refused,
+        postgresql_where=refused,
+    )
     op.create_table(
         "cw_mail_domain",
         sa.Column("domain", sa.String(255), nullable=False),
