@@ -1,5 +1,6 @@
 """The schema's version: what the database has, what this release needs, how to get there."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -20,6 +21,7 @@ _MIGRATIONS = Path(__file__).with_name("migrations")
 _GUARDS = (ledger.guard, frozen.guard)
 
 
+@cache
 def newest() -> str:
     """The revision this release needs."""
     head = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
