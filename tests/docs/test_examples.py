@@ -257,6 +257,19 @@ def test_tutorial_runs_the_script_for_who_agrees(walk: Walk) -> None:
     close(client.application)
 
 
+def test_tutorial_writes_to_who_subscribes(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(walk.folder)
+    client = visit(walk.folder)
+
+    answer = client.post("/privacy/subscribe", data={"email": "reader@example.com", "lang": "en"})
+    assert answer.status_code == 202
+    run("flask --app app consent deliver")
+
+    (letter,) = (walk.folder / "mails" / "new").iterdir()
+    assert "To: reader@example.com" in letter.read_text(encoding="utf-8")
+    close(client.application)
+
+
 def test_tutorial_names_the_command_that_was_forgotten(folder: Path) -> None:
     follow_tutorial(until="consent upgrade")
     visitor = visit(folder)
