@@ -42,6 +42,9 @@ logger = logging.getLogger("consent_widget")
 #: Letters that carry a link that confirms, and what the link is for.
 _CONFIRMING = {Kind.CONFIRM: "confirm", Kind.ADDRESS: "address"}
 
+#: So many connections a worker keeps open unless it is told otherwise, so many mails are unknown if it is killed.
+CONNECTIONS = 3
+
 #: How long a worker tries to write what became of a mail while the database is away.
 _PATIENCE = timedelta(minutes=2)
 
@@ -63,7 +66,7 @@ def deliver(
     owner: str,
     stop: Callable[[], bool] = bool,
     limit: int | None = None,
-    connections: int = 2,
+    connections: int = CONNECTIONS,
     lease: timedelta = LEASE,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:

@@ -60,6 +60,18 @@ def reap(deployment: Deployment, *, now: datetime) -> int:
             return count
 
 
+def release(deployment: Deployment, owner: str) -> int:
+    """Give back what a worker that is to end has claimed and not begun to send; how many rows.
+
+    It may still be waiting for an answer: what it then wants to send, it finds it has no more.
+
+    Raises:
+        StoreUnavailable: others take them up when the lease is over.
+    """
+    with deployment.database.writing() as connection:
+        return claim.give_back_all(connection, owner=owner)
+
+
 def _reap(connection: Connection, one: Delivery, policy: Policy | None, now: datetime) -> None:
     owner = one.owner or ""
     if one.state is Row.LEASED:

@@ -118,6 +118,19 @@ def give_back(connection: Connection, delivery_id: int, *, owner: str, at: datet
     )
 
 
+def give_back_all(connection: Connection, *, owner: str) -> int:
+    """All rows that ``owner`` claimed and did not begin to send; how many."""
+    return connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.lease_until.is_not(None),  # the index
+            deliveries.c.owner == owner,
+            deliveries.c.state == State.LEASED,
+        )
+        .values(state=State.PENDING, owner=None, lease_until=None)
+    ).rowcount
+
+
 def expired(connection: Connection, *, now: datetime, limit: int) -> list[Delivery]:
     """Rows whose worker is silent, locked: their lease is over."""
     chosen = (

@@ -22,9 +22,9 @@ from ..mail.url import open_transport
 from ..services.deployment import Deployment
 from ..services.letters import letterhead_of
 from ..services.replay import replay
-from ..services.sending import deliver
+from ..services.sending import CONNECTIONS, deliver
 from ..services.setup import check_schema
-from ..services.upkeep import sweep
+from ..services.upkeep import release, sweep
 from .periodic import run_due
 from .queue import queue_of
 from .worker import Worker
@@ -34,7 +34,7 @@ logger = logging.getLogger("consent_widget.worker")
 _connections_option = click.option(
     "--connections",
     type=click.IntRange(min=1, max=64),
-    default=2,
+    default=CONNECTIONS,
     show_default=True,
     help="How many connections to the relay are kept open.",
 )
@@ -58,6 +58,7 @@ def worker(connections: int) -> None:
                 deployment, transports, owner=owner, stop=stop, connections=connections
             ),
             jobs=lambda: run_due(deployment),
+            release=lambda: release(deployment, owner),
             queue_url=queue_of(deployment.settings.queue_url, deployment.database.engine.url),
         )
         with _told_to_end() as is_told_to_end:

@@ -25,6 +25,9 @@ TICK = 5.0
 #: A worker that is told to end waits so long for the mail it is at, in seconds; then it ends without the answer.
 PATIENCE = 20.0
 
+#: After so many seconds of these it gives back what it holds, so that others need not wait for it.
+_SOON = 2.0
+
 #: After failures it tries again after 1, 2, 4 ... seconds, at the longest after so many.
 LONGEST_PAUSE = 8.0
 
@@ -36,6 +39,7 @@ class Worker:
         prepare: what must have been done before the first mail; tried until it succeeds.
         send: sends until nothing is due, or until its argument says to stop.
         jobs: runs the periodic jobs that are due.
+        release: gives back what was claimed and not sent.
         queue_url: where wakes come from; None: it looks for itself alone.
     """
 
@@ -45,9 +49,11 @@ class Worker:
         prepare: Callable[[], object],
         send: Callable[[Callable[[], bool]], object],
         jobs: Callable[[], object],
+        release: Callable[[], object],
         queue_url: str | None,
     ) -> None:
-        self._prepare, self._send, self._jobs, self._queue_url = prepare, send, jobs, queue_url
+        self._prepare, self._send, self._jobs, self._release = prepare, send, jobs, release
+        self._queue_url = queue_url
         self._stop, self._woken = Event(), Event()
 
     def run(self, is_told_to_end: Callable[[], bool]) -> bool:
@@ -69,10 +75,10 @@ class Worker:
         in_order = is_told_to_end()
         self._stop.set()
         self._woken.set()
-        ends = time.monotonic() + PATIENCE
-        for thread in threads:
-            thread.join(max(0.0, ends - time.monotonic()))
-        return in_order and not any(thread.is_alive() for thread in threads)
+        if not _joined(threads, _SOON):
+            Pauses("give back what was not sent").survive(self._release)
+            in_order &= _joined(threads, PATIENCE - _SOON)
+        return in_order
 
     def _send_all(self) -> None:
         pauses = Pauses("send")
@@ -142,6 +148,14 @@ class Pauses:
         if not self._failures:
             logger.error("Cannot %s: %s. It is tried again until it works.", self._what, reason)
         self._failures += 1
+
+
+def _joined(threads: list[Thread], seconds: float) -> bool:
+    """Whether all of them ended within so long."""
+    ends = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, ends - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)
 
 
 def _whereabouts(error: Exception) -> str:

@@ -17,7 +17,7 @@ class Work:
     """What a worker is given to do: counts, and fails as told."""
 
     def __init__(self) -> None:
-        self.sent = self.swept = self.prepared = 0
+        self.sent = self.swept = self.prepared = self.released = 0
         self.fails: dict[str, Exception] = {}
         self.holds_on = threading.Event()
         self.holds_on.set()
@@ -31,6 +31,9 @@ class Work:
         self._fail("send")
         while not stop() and not self.holds_on.is_set():
             time.sleep(0.01)
+
+    def release(self) -> None:
+        self.released += 1
 
     def sweep(self) -> None:
         self.swept += 1
@@ -49,7 +52,13 @@ def work() -> Work:
 @pytest.fixture(autouse=True)
 def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds become hundredths."""
-    for name, seconds in {"LOOK": 0.1, "TICK": 0.05, "LONGEST_PAUSE": 0.08, "PATIENCE": 0.5}.items():
+    for name, seconds in {
+        "LOOK": 0.1,
+        "TICK": 0.05,
+        "LONGEST_PAUSE": 0.08,
+        "PATIENCE": 0.5,
+        "_SOON": 0.2,
+    }.items():
         monkeypatch.setattr(worker, name, seconds)
 
 
@@ -58,7 +67,9 @@ def running(work: Work, queue_url: str | None = None) -> Iterator[Callable[[], b
     """A worker at work in a thread; call the value to end it: whether it ended in order."""
     told = threading.Event()
     ended: list[bool] = []
-    made = Worker(prepare=work.prepare, send=work.send, jobs=work.sweep, queue_url=queue_url)
+    made = Worker(
+        prepare=work.prepare, send=work.send, jobs=work.sweep, release=work.release, queue_url=queue_url
+    )
     thread = threading.Thread(target=lambda: ended.append(made.run(told.is_set)))
     thread.start()
 
@@ -170,7 +181,9 @@ def test_a_set_up_that_cannot_be_served_ends_it(work: Work) -> None:
     work.fails["prepare"] = SchemaError("The database has no tables yet.")
 
     with pytest.raises(SchemaError):
-        Worker(prepare=work.prepare, send=work.send, jobs=work.sweep, queue_url=None).run(bool)
+        Worker(
+            prepare=work.prepare, send=work.send, jobs=work.sweep, release=work.release, queue_url=None
+        ).run(bool)
 
 
 def test_it_can_be_ended_while_the_database_is_away(work: Work) -> None:
@@ -185,7 +198,13 @@ def test_it_can_be_ended_while_the_database_is_away(work: Work) -> None:
 def test_an_answer_that_never_comes_is_not_waited_for(work: Work) -> None:
     """A relay may scan a mail for two minutes; a worker that is to end has half of one."""
     answer, told = threading.Event(), threading.Event()
-    made = Worker(prepare=work.prepare, send=lambda stop: answer.wait(), jobs=work.sweep, queue_url=None)
+    made = Worker(
+        prepare=work.prepare,
+        send=lambda stop: answer.wait(),
+        jobs=work.sweep,
+        release=work.release,
+        queue_url=None,
+    )
     threading.Timer(0.2, told.set).start()
     began = time.monotonic()
 
@@ -195,6 +214,7 @@ def test_an_answer_that_never_comes_is_not_waited_for(work: Work) -> None:
 
     assert not in_order
     assert took < 2.0
+    assert work.released == 1, "others need not wait for it"
 
 
 def test_pauses_grow_to_a_limit_that_holds_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
