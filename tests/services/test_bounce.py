@@ -137,13 +137,12 @@ FORGERIES: dict[str, Callable[[Desk], str]] = {
 
 
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
-@pytest.mark.parametrize("status", ["5.1.1", "5.7.1", "4.2.2"])
-def test_a_forged_report_changes_nothing(desk: Desk, forge: Callable[[Desk], str], status: str) -> None:
+def test_a_forged_report_changes_nothing(desk: Desk, forge: Callable[[Desk], str]) -> None:
     before = desk.everything_else()
 
-    taken = desk.take(report(forge(desk), status=status))
+    taken = [desk.take(report(forge(desk), status=status)) for status in ("5.1.1", "5.7.1", "4.2.2")]
 
-    assert (taken.kind, taken.suppressed, taken.paused) == (Kind.FORGED, False, ())
+    assert [(one.kind, one.suppressed, one.paused) for one in taken] == [(Kind.FORGED, False, ())] * 3
     assert desk.everything_else() == before
     assert desk.alarms == []
 
@@ -165,11 +164,12 @@ def test_a_report_of_a_retained_key_counts(desk: Desk) -> None:
     assert desk.take(report(to)).kind is Kind.GONE
 
 
-@pytest.mark.parametrize("name", ["Delivered-To", "X-Original-To", "Envelope-To", "To"])
-def test_the_address_is_found_where_mail_servers_write_it(desk: Desk, name: str) -> None:
+def test_the_address_is_found_where_mail_servers_write_it(desk: Desk) -> None:
     content = report("privacy@demo.example")
 
-    assert desk.take(f"{name}: <{desk.to().upper()}>\n".encode() + content).kind is Kind.GONE
+    for number, name in enumerate(("Delivered-To", "X-Original-To", "To")):
+        line = f"{name}: <{desk.to(number).upper()}>\n".encode()
+        assert desk.take(line + content).kind is Kind.GONE, name
 
 
 def test_a_refusal_of_us_pauses_what_runs_and_calls_staff(desk: Desk) -> None:
