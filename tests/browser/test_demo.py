@@ -3,12 +3,15 @@
 import shutil
 import socket
 from collections.abc import Iterator
+from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from playwright.sync_api import expect
 
+from consent_widget.mail.url import open_transport
 from demo_site import create_app
 from tests import factories
 from tests.browser.axe import findings
@@ -96,6 +99,33 @@ def test_pages_without_a_finding(arrive: Arrive, app: Flask, site: Site, path: s
 
     expect(visitor.page.locator("html")).to_have_attribute("lang", lang)
     assert findings(visitor.page) == []
+
+
+@pytest.mark.parametrize("query", ["", "?csp=strict"], ids=["nonce", "strict"])
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_a_mail_is_shown_without_a_finding(
+    arrive: Arrive, app: Flask, site: Site, lang: str, query: str
+) -> None:
+    """Its text, and in a frame what mail programs show, whose links open in the whole window."""
+    mail = EmailMessage()
+    for name, value in {"From": "privacy@demo.example", "To": "khach@vidu.example", "Subject": "Hi"}.items():
+        mail[name] = value
+    mail.set_content(f"{site.url}/contact", cte="quoted-printable")
+    html = f'<html lang="en"><head><title>x</title></head><body><a href="{site.url}/contact">Go</a></body></html>'
+    mail.add_alternative(html, subtype="html", cte="quoted-printable")
+    transport = open_transport(app.config["CONSENT_WIDGET_MAIL_URL"])()
+    transport.send(mail.as_bytes(policy=SMTP), sender="a@demo.example", recipient="khach@vidu.example")
+    page = arrive(None, app=app, site=site, lang=lang).page
+    complaints = complaints_of(page)
+    page.goto(f"{site.url}/mailbox{query}")
+
+    page.locator("article details summary").click()
+    frame = page.locator("article iframe").content_frame
+    expect(frame.get_by_role("link")).to_be_visible()
+    assert findings(page) == []
+    assert complaints == []
+    frame.get_by_role("link").click()
+    expect(page).to_have_url(f"{site.url}/contact")
 
 
 def test_the_preview_stands_in_the_editor(arrive: Arrive, app: Flask, site: Site) -> None:
