@@ -146,7 +146,7 @@ def _why(kind: Kind, t: Words, letterhead: Letterhead, recipient: str) -> str:
     """Why somebody gets this mail."""
     if "unsubscribe" not in TOKENS[kind]:
         return t(
-            "The address %(address)s was entered on our website. This mail only asks whether that was meant.",
+            "The address %(address)s was entered on our website. This email only asks whether that was meant.",
             address=recipient,
         )
     return t(
