@@ -32,6 +32,8 @@ def enter(here: Visit) -> None:
     With ``strict-origin`` browsers still send the Origin of a form that they post from it.
     """
     here.quiet = True
+    # One thing to do, and no form of another page that would carry the address along.
+    here.bar_printed = True
     here.default_headers = {
         **here.default_headers,
         **by_name(("Referrer-Policy", "strict-origin"), ("X-Robots-Tag", "noindex")),

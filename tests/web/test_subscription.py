@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -12,7 +13,7 @@ from consent_widget.core.links import MANAGE, UNDO
 from consent_widget.core.subscription import State, Subscription
 from consent_widget.storage import subscription as storage
 from tests.conftest import MakeApp
-from tests.factories import Clock, Element, deployment, read_page
+from tests.factories import Clock, Element, announce, deployment, read_page
 from tests.letterbox import Letterbox
 from tests.mailroom import MAIL
 
@@ -365,6 +366,22 @@ def test_pages_with_a_link_are_for_its_owner_alone(
         assert response.headers["X-Robots-Tag"] == "noindex"
         assert not response.headers.getlist("Set-Cookie")
         assert not read_page(response).all(data_consent_widget="banner")
+
+
+def test_nothing_else_is_asked_on_a_page_with_a_link(
+    app: Flask, client: FlaskClient, box: Letterbox, clock: Clock
+) -> None:
+    """Neither the banner nor the bar of a coming version, whose form would take the link along."""
+    sign_up(client)
+    box.collect()
+    announce(deployment(app).database, 2, effective_at=clock.now + timedelta(days=20))
+    clock.tick(minutes=1)
+    one = load(app)
+    assert read_page(client.get(SUBSCRIBE)).all(data_consent_widget="notice-bar")
+
+    for path in (box.link(READER, "confirm"), link(app, "unsubscribe", one)):
+        (form,) = read_page(client.get(path)).all("form")
+        assert len(form.all("button")) == 1
 
 
 def test_the_page_speaks_the_language_of_the_mail(client: FlaskClient, box: Letterbox) -> None:
