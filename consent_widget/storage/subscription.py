@@ -1,6 +1,6 @@
 """Subscriptions, the links that confirm them, and addresses to which nothing goes any more."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -100,12 +100,6 @@ def load_subscription(
 def find_by_identity(connection: Connection, identity: str, *, lock: bool = False) -> Subscription | None:
     """The subscription of a mailbox (core.address.identity_of)."""
     return _one(connection, subscriptions.c.identity == identity, lock=lock)
-
-
-def find_by_hashes(connection: Connection, hashes: Collection[str]) -> list[Subscription]:
-    """Every subscription that a mailbox ever had, those erased too, oldest first (core.pseudonym)."""
-    query = select(*_SUBSCRIPTION).where(subscriptions.c.address_hash.in_(hashes))
-    return [_subscription(row) for row in connection.execute(query.order_by(subscriptions.c.id))]
 
 
 def add_subscription(connection: Connection, *, identity: str, **values: object) -> bool:
