@@ -75,6 +75,7 @@ def _answer_one(found: Subscriber, context: Mapping[str, Any], status: int = 200
         given
         | {
             "one": subscription,
+            "is_suppressed": found.is_suppressed,
             "masked": mask_address(subscription.address),
             "state_label": say_subscription(subscription.state, t),
             "meaning": explain_subscription(subscription.state, t),

@@ -50,6 +50,7 @@ _TABLE: Mapping[State, Mapping[Event, State]] = {
         Event.UNSUBSCRIBE: State.UNSUBSCRIBED,
         Event.UNDO: State.CONFIRMED,  # see can_undo
         Event.SUPPRESS: State.SUPPRESSED,
+        Event.RELEASE: State.PENDING,  # signed up again while its address is suppressed
     },
     State.CONFIRMED: {
         Event.REQUEST: State.CONFIRMED,
@@ -63,6 +64,7 @@ _TABLE: Mapping[State, Mapping[Event, State]] = {
         Event.UNSUBSCRIBE: State.UNSUBSCRIBED,
         Event.UNDO: State.CONFIRMED,
         Event.SUPPRESS: State.SUPPRESSED,
+        Event.RELEASE: State.UNSUBSCRIBED,  # its address was suppressed before it left
     },
     # No mail goes to a suppressed address, a confirmation neither, until staff release it.
     State.SUPPRESSED: {

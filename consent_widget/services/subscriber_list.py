@@ -14,6 +14,7 @@ from ..storage import subscriber_list as storage
 from ..storage.subscriber_list import Bounce, Listed, Told, Unknown
 from ..storage.subscription import load_subscription
 from .deployment import Deployment
+from .suppression import is_suppressed
 
 #: Who sees single subscriptions; whole addresses are for DECIDERS alone.
 READERS = DECIDERS | {"auditor"}
@@ -27,9 +28,13 @@ MAX_ID = 2**63 - 1
 
 @dataclass(frozen=True, kw_only=True)
 class Subscriber:
-    """One subscription with every version that it was told of, and the reports that came back."""
+    """One subscription with every version that it was told of, and the reports that came back.
+
+    ``is_suppressed``: nothing goes to its mailbox, also where it left, or was erased, since.
+    """
 
     subscription: Subscription
+    is_suppressed: bool
     told: tuple[Told, ...]
     bounces: tuple[Bounce, ...]
 
@@ -109,6 +114,7 @@ def load_subscriber(deployment: Deployment, subscription_id: int, *, staff: Staf
         found = find_subscription(connection, subscription_id)
         return Subscriber(
             subscription=found,
+            is_suppressed=is_suppressed(deployment, connection, found),
             told=tuple(storage.told(connection, subscription_id)),
             bounces=tuple(storage.bounces_of(connection, subscription_id, limit=PER_PAGE)),
         )

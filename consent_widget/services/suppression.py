@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from ..core.delivery import Event as Step
-from ..core.subscription import Event, State, advance
+from ..core.errors import Conflict
+from ..core.subscription import Event, State, Subscription, advance
 from ..storage import subscription as storage
 from .audience import leave_campaigns
 from .deployment import Deployment
@@ -51,7 +52,15 @@ def release(deployment: Deployment, connection: Connection, subscription_id: int
     found = storage.load_subscription(connection, subscription_id, lock=True)
     if found is None:
         return False
+    if not is_suppressed(deployment, connection, found):
+        raise Conflict("wrong_state", f"The mailbox of subscription {found.id} is not suppressed.")
     storage.change_subscription(connection, found.id, state=advance(found.state, Event.RELEASE))
     storage.release(connection, hashes_of(deployment, found))
     note_released(deployment, found, now=now)
     return True
+
+
+def is_suppressed(deployment: Deployment, connection: Connection, found: Subscription) -> bool:
+    """Whether nothing goes to its mailbox: also where it left, or was erased, since."""
+    known = storage.suppressed_for(connection, hashes_of(deployment, found))
+    return known is not None or found.state is State.SUPPRESSED

@@ -347,6 +347,25 @@ def test_a_reason_that_cannot_be_kept(newsroom: Newsroom, reason: str, said: str
     assert newsroom.stored() == before
 
 
+def test_a_suppression_is_released_after_its_owner_left_or_was_erased(stored_newsroom: Newsroom) -> None:
+    """It hangs on the keyed hash; the state of the row may have gone on."""
+    deployment, browser = stored_newsroom.deployment, stored_newsroom.browser("oanh")
+    one = subscribe(deployment)
+    post(browser, f"/subscriptions/{one}", {"action": "suppress", "reason": "by phone"})
+    with deployment.database.writing() as connection:
+        erase(deployment, connection, one, now=NOW)
+
+    page = browser.get(f"{ADMIN}/subscriptions/{one}?lang=en").text
+    answer = post(browser, f"/subscriptions/{one}", {"action": "release", "reason": "asked for it"})
+
+    assert 'data-state="unsubscribed"' in page
+    assert 'data-state="suppressed"' in page
+    assert 'value="release"' in page
+    assert answer.status_code == 303
+    with deployment.database.reading() as connection:
+        assert suppressed_for(connection, deployment.pseudonyms.every(ADDRESS)) is None
+
+
 def test_what_is_not_suppressed_cannot_be_released(newsroom: Newsroom) -> None:
     one = subscribe(newsroom.deployment)
     before = newsroom.stored()

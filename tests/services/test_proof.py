@@ -1,7 +1,9 @@
 """A proof is checked by anybody who has the key, whatever happened to the subscriber since."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,13 +27,27 @@ from tests.factories import KEY, NOW, Clock, close
 NEW_KEY = "another key for tests alone, forty-two byte"
 
 
-@pytest.fixture
-def room(in_force_url: str, clock: Clock, tmp_path: Any) -> Any:
-    """A newsroom on each kind of database whose only subscriber was told of version 2."""
-    made = Newsroom(in_force_url, tmp_path, clock)
+def make_room(url: str, folder: Path, clock: Clock) -> Newsroom:
+    """A newsroom whose only subscriber was told of version 2."""
+    made = Newsroom(url, folder, clock)
     subscribe(made.deployment)
     campaign_of(made, made.announced())
     settle(made.deployment, 1, Row.ACCEPTED, code="2.1.5", at=NOW)
+    return made
+
+
+@pytest.fixture
+def room(prepared_url: str, clock: Clock, tmp_path: Path) -> Iterator[Newsroom]:
+    """On SQLite: a document is a document."""
+    made = make_room(prepared_url, tmp_path, clock)
+    yield made
+    close(made.app)
+
+
+@pytest.fixture
+def stored_room(in_force_url: str, clock: Clock, tmp_path: Path) -> Iterator[Newsroom]:
+    """On each kind of database, for what is read out of it."""
+    made = make_room(in_force_url, tmp_path, clock)
     yield made
     close(made.app)
 
@@ -57,13 +73,13 @@ def rotated(deployment: Deployment) -> Deployment:
     )
 
 
-def test_what_a_proof_says(room: Newsroom) -> None:
-    body: dict[str, Any] = json.loads(proof(room))["proof"]
-    draft = room.load(2)
+def test_what_a_proof_says(stored_room: Newsroom) -> None:
+    body: dict[str, Any] = json.loads(proof(stored_room))["proof"]
+    draft = stored_room.load(2)
 
     assert body["issuer"]["name"] == "HTEK"
     assert body["subscriber"]["address"] is None
-    assert body["subscriber"]["address_hash"] == room.deployment.pseudonyms.of(ADDRESS)
+    assert body["subscriber"]["address_hash"] == stored_room.deployment.pseudonyms.of(ADDRESS)
     (told,) = body["told"]
     assert (told["version"], told["kind"]) == (2, "change")
     assert told["content_hashes"] == dict(draft.content_hashes)
@@ -78,7 +94,7 @@ def test_what_a_proof_says(room: Newsroom) -> None:
         "late": False,
         "came_back": [],
     }
-    entry = json.loads(log(room.deployment)[told["announced"]["index"]])
+    entry = json.loads(log(stored_room.deployment)[told["announced"]["index"]])
     assert (entry["body"]["event"], entry["body"]["number"]) == ("announced", 2)
     assert told["announced"] == {name: entry[name] for name in told["announced"]}
 
@@ -192,30 +208,30 @@ def test_what_the_log_does_not_announce_is_named(room: Newsroom) -> None:
         )
 
 
-def test_a_proof_outlives_the_address(room: Newsroom) -> None:
+def test_a_proof_outlives_the_address(stored_room: Newsroom) -> None:
     """By the keyed hash of an address that somebody presents, before and after."""
-    before = proof(room)
-    with room.deployment.database.writing() as connection:
-        erase(room.deployment, connection, 1, now=NOW)
-    after = proof(room)
+    before = proof(stored_room)
+    with stored_room.deployment.database.writing() as connection:
+        erase(stored_room.deployment, connection, 1, now=NOW)
+    after = proof(stored_room)
 
     for document in (before, after):
-        assert verify_proof(room.deployment, document, address=ADDRESS).problem == ""
-        assert verify_proof(room.deployment, document, address="NGUYEN.Lan@example.vn").problem == ""
+        assert verify_proof(stored_room.deployment, document, address=ADDRESS).problem == ""
+        assert verify_proof(stored_room.deployment, document, address="NGUYEN.Lan@example.vn").problem == ""
         assert (
             "not the proof of this address"
-            in verify_proof(room.deployment, document, address="nguyen.lan@example.com").problem
+            in verify_proof(stored_room.deployment, document, address="nguyen.lan@example.com").problem
         )
     assert ADDRESS.encode() not in before + after
     assert json.loads(after)["proof"]["told"] == json.loads(before)["proof"]["told"]
 
 
-def test_a_named_proof_of_an_erased_address(room: Newsroom) -> None:
-    with room.deployment.database.writing() as connection:
-        erase(room.deployment, connection, 1, now=NOW)
+def test_a_named_proof_of_an_erased_address(stored_room: Newsroom) -> None:
+    with stored_room.deployment.database.writing() as connection:
+        erase(stored_room.deployment, connection, 1, now=NOW)
 
     def named(presented: str) -> bytes:
-        made = make_named_proof(room.deployment, 1, presented=presented, staff=STAFF["oanh"], now=NOW)
+        made = make_named_proof(stored_room.deployment, 1, presented=presented, staff=STAFF["oanh"], now=NOW)
         return write_proof(made)
 
     for wrong, code in (("other@example.vn", "other_address"), ("", "email"), ("nguyen", "email")):
@@ -223,17 +239,17 @@ def test_a_named_proof_of_an_erased_address(room: Newsroom) -> None:
             named(wrong)
         assert caught.value.code == code
     document = named("Nguyen.Lan@example.vn")
-    report = verify_proof(room.deployment, document)
+    report = verify_proof(stored_room.deployment, document)
     assert report.body is not None
     assert report.body["subscriber"]["address"] == "Nguyen.Lan@example.vn"
-    with room.deployment.database.reading() as connection:
+    with stored_room.deployment.database.reading() as connection:
         acts = [dict(act.body) for act in read_acts(connection, limit=2)]
     assert acts[0] == {"action": "prove", "staff": "oanh", "subscription": 1}
 
 
-def test_after_a_rotation_old_and_new_proofs_hold(room: Newsroom) -> None:
-    old, later = proof(room), rotated(room.deployment)
-    new = proof(room, later)
+def test_after_a_rotation_old_and_new_proofs_hold(stored_room: Newsroom) -> None:
+    old, later = proof(stored_room), rotated(stored_room.deployment)
+    new = proof(stored_room, later)
 
     assert json.loads(new)["key"] != json.loads(old)["key"]
     for document in (old, new):
@@ -244,11 +260,11 @@ def test_after_a_rotation_old_and_new_proofs_hold(room: Newsroom) -> None:
     assert "none of those you trust" in verify_proof(later, old, trusted=[later.log_keys[0].public]).problem
 
 
-def test_a_mail_that_came_back_is_told(room: Newsroom) -> None:
-    report(room.deployment, None, delivery_id=1, subscription_id=1, kind="soft", code="4.2.2")
-    report(room.deployment, "other", delivery_id=99, subscription_id=1)
+def test_a_mail_that_came_back_is_told(stored_room: Newsroom) -> None:
+    report(stored_room.deployment, None, delivery_id=1, subscription_id=1, kind="soft", code="4.2.2")
+    report(stored_room.deployment, "other", delivery_id=99, subscription_id=1)
 
-    body = json.loads(proof(room))["proof"]
+    body = json.loads(proof(stored_room))["proof"]
 
     assert body["told"][0]["mail"]["came_back"] == [
         {"at": "2026-12-01T02:00:00.000Z", "kind": "soft", "code": "4.2.2"}
@@ -283,6 +299,6 @@ def test_who_may_not_prove(room: Newsroom, user: str) -> None:
 
 
 @pytest.mark.parametrize("subscription", [0, 99, 2**70])
-def test_nobody_to_prove(room: Newsroom, subscription: int) -> None:
+def test_nobody_to_prove(stored_room: Newsroom, subscription: int) -> None:
     with pytest.raises(UnknownSubscription):
-        make_proof(room.deployment, subscription, staff=STAFF["hoa"], now=NOW)
+        make_proof(stored_room.deployment, subscription, staff=STAFF["hoa"], now=NOW)
