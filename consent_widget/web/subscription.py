@@ -48,7 +48,7 @@ def show_confirm(token: str) -> Response:
         words = (
             t("Confirm your subscription"),
             t(
-                "%(name)s will write to this mailbox before each change of its privacy policy that matters, and for nothing else.",
+                "%(name)s writes to this mailbox before important changes of its privacy policy, and for nothing else.",
                 name=name,
             ),
         )
