@@ -28,6 +28,7 @@ class Links:
     def __init__(self, keys: Sequence[str | bytes]) -> None:
         raw = [key.encode() if isinstance(key, str) else key for key in keys if key]
         self._keys = raw[::-1]  # itsdangerous signs with the last
+        self._serializers: dict[str, URLSafeSerializer] = {}
 
     def seal(self, purpose: str, subscription_id: int, salt: str) -> str:
         """ASCII that may stand in an address; the same each time."""
@@ -55,11 +56,14 @@ class Links:
         )
 
     def _serializer(self, purpose: str) -> URLSafeSerializer:
-        return URLSafeSerializer(
-            self._keys,
-            salt=f"consent_widget.link.{purpose}",
-            signer_kwargs={"key_derivation": "hmac", "digest_method": sha256},
-        )
+        # Made once: two for each of a million mails would take as long as the rest of the mail.
+        if purpose not in self._serializers:
+            self._serializers[purpose] = URLSafeSerializer(
+                self._keys,
+                salt=f"consent_widget.link.{purpose}",
+                signer_kwargs={"key_derivation": "hmac", "digest_method": sha256},
+            )
+        return self._serializers[purpose]
 
 
 def _mac(key: bytes, purpose: str, value: str) -> str:

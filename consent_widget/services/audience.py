@@ -5,7 +5,8 @@ announcement, the confirmation or the leaving is.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from time import sleep
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, func, select
@@ -26,6 +27,10 @@ from .journal import claims_of
 
 #: What subscribers are told of; a typo is none of their business.
 _TOLD = frozenset({ChangeClass.IMPORTANT, ChangeClass.MATERIAL})
+
+#: Whoever wants to write to SQLite looks every 100 ms whether it is free: after so long a time of making rows it is
+#: left alone for longer than that.
+_WORK, _REST = timedelta(seconds=0.6), 0.11
 
 
 def start_campaign(
@@ -135,12 +140,16 @@ def prepare(deployment: Deployment, *, now: Callable[[], datetime], stop: Callab
             for one in storage.load_campaigns(connection, states=(State.RUNNING,))
             if one.prepared_at is None
         ]
+    began = now()
     for campaign_id in reversed(waiting):
         while not stop():
             added = _prepare_chunk(deployment, campaign_id, now=now())
             if added is None:
                 break
             made += added
+            if deployment.database.has_one_writer and now() - began > _WORK:
+                sleep(_REST)
+                began = now()
     return made
 
 
