@@ -29,8 +29,11 @@ from tests.tasks.crew import Post, mail_server, post, reckon
 from tests.volume import IS_SOAK, volume
 
 WORKERS = 3
-READERS = volume(400, 2000)
+READERS = volume(300, 2000)
 KILLS = volume(8, 30)
+
+#: Where it is not the number that counts.
+FEW = volume(120, 2000)
 
 #: Mails a second are few where each is waited for: a hundredth of a second on the average.
 DELAY = ("--delay", "0.02")
@@ -68,7 +71,7 @@ def test_killed_workers_lose_nothing_and_send_nothing_twice(
 @attack("KL-008")
 def test_database_server_crashes_under_the_workers(case: Case, tmp_path: Path) -> None:
     """They wait for it and go on within ten seconds; what was answered is written down afterwards."""
-    crashes = volume(3, 20)
+    crashes = volume(2, 20)
     with (
         postgresql.crashable() as server,
         mail_server(tmp_path, "sink", *DELAY) as (mail_url, journal),
@@ -77,15 +80,15 @@ def test_database_server_crashes_under_the_workers(case: Case, tmp_path: Path) -
             server.url.render_as_string(hide_password=False),
             mail_url=mail_url,
             journal=journal,
-            readers=READERS,
+            readers=FEW,
         ) as site,
     ):
         site.crew.start(WORKERS)
         for number in range(crashes):
-            moment = READERS * (number + 0.5) / (crashes + 1)
+            moment = FEW * (number + 0.5) / (crashes + 1)
             site.until(lambda: site.taken() >= moment, seconds=120)  # noqa: B023
             server.crash()
-            time.sleep(1.0)
+            time.sleep(0.3)
             server.start()
             again, began = site.taken(), time.monotonic()
             site.until(lambda: site.taken() > again, seconds=30, stall=60)  # noqa: B023
@@ -98,8 +101,13 @@ def test_database_server_crashes_under_the_workers(case: Case, tmp_path: Path) -
 
 
 #: How the queue is lost, beside which database; each waits for a worker to look by itself.
-LOSSES = [("emptied", "postgresql"), ("removed", "sqlite"), ("stopped", "sqlite")]
-MORE_LOSSES = [("emptied", "sqlite"), ("removed", "postgresql"), ("stopped", "postgresql")]
+LOSSES = [("emptied", "postgresql"), ("removed", "sqlite")]
+MORE_LOSSES = [
+    ("emptied", "sqlite"),
+    ("removed", "postgresql"),
+    ("stopped", "postgresql"),
+    ("stopped", "sqlite"),
+]
 
 
 @attack("KL-009")
@@ -117,7 +125,13 @@ def test_queue_is_lost(
     with (
         mail_server(tmp_path, "sink") as (mail_url, journal),
         post(
-            tmp_path, database_url, mail_url=mail_url, journal=journal, readers=0, queue_url=queue_url
+            tmp_path,
+            database_url,
+            mail_url=mail_url,
+            journal=journal,
+            readers=0,
+            look=2.0,
+            queue_url=queue_url,
         ) as site,
     ):
         site.crew.start(2)
@@ -127,9 +141,9 @@ def test_queue_is_lost(
             redis.server_close()
         with losing(file, whole=kind == "removed"):
             site.clock.tick(days=301)
-            readers = site.mailroom.subscribe(100)
+            readers = site.mailroom.subscribe(40)
             site.mailroom.announce("Lời thứ ba")
-            site.until(lambda: site.is_done() and site.taken() == 100, seconds=40, stall=60)
+            site.until(lambda: site.is_done() and site.taken() == 40, seconds=40, stall=60)
         site.crew.end()
 
         check_newest(site, readers)
@@ -168,14 +182,14 @@ def losing(file: Path, *, whole: bool) -> Iterator[None]:
 @attack("KL-010")
 def test_workers_that_are_told_to_end(case: Case, database_url: str, tmp_path: Path) -> None:
     """In the middle of sending: what is on its way arrives, the rest is given back, in a few seconds."""
-    ends = volume(3, 20)
+    ends = volume(2, 20)
     with (
         mail_server(tmp_path, "sink", *DELAY) as (mail_url, journal),
-        post(tmp_path, database_url, mail_url=mail_url, journal=journal, readers=READERS) as site,
+        post(tmp_path, database_url, mail_url=mail_url, journal=journal, readers=FEW) as site,
     ):
         for number in range(ends):
             site.crew.start(WORKERS)
-            moment = READERS * (number + 0.5) / (ends + 1)
+            moment = FEW * (number + 0.5) / (ends + 1)
             site.until(lambda: site.taken() >= moment, seconds=120)  # noqa: B023
 
             took = site.crew.end()
@@ -190,18 +204,20 @@ def test_workers_that_are_told_to_end(case: Case, database_url: str, tmp_path: P
         check(site)
 
 
+JUMPS = [
+    *(-timedelta(**{unit: 1}) for unit in ("seconds", "minutes", "hours", "days")),
+    timedelta(hours=1),
+    *(timedelta(**{unit: 1}) for unit in ("minutes", "days") if IS_SOAK),
+]
+
+
 @attack("TM-001")
-@pytest.mark.parametrize(
-    "span",
-    [timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)],
-    ids=str,
-)
-@pytest.mark.parametrize("way", [-1, 1], ids=["back", "on"])
-def test_clock_jumps_while_mails_leave(case: Case, span: timedelta, way: int, mailroom: Mailroom) -> None:
+@pytest.mark.parametrize("span", JUMPS, ids=str)
+def test_clock_jumps_while_mails_leave(case: Case, span: timedelta, mailroom: Mailroom) -> None:
     """In the middle of a mail, with leases held and some put off: each reader gets one mail."""
     readers = mailroom.subscribe(60)
     mailroom.announce()
-    jumps = iter([None] * 20 + [span * way])
+    jumps = iter([None] * 20 + [span])
 
     def jump(_reader: str) -> None:
         by = next(jumps, None)

@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[2]
 class Crew:
     """The workers of one host; each is a process of its own."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, sockets: tuple[int, ...] = ()) -> None:
         self._arguments = json.dumps(arguments or ("worker",))
         self._log = (folder / "workers.log").open("ab")
         self._nursery = subprocess.Popen(
@@ -48,6 +48,7 @@ class Crew:
             stderr=self._log,
             text=True,
             start_new_session=True,
+            pass_fds=sockets,
         )
         self.working: list[int] = []
 

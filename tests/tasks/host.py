@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
+from flask import Flask, session
 
+from consent_widget.tasks import worker
 from tests import factories
-from tests.mailroom import MAIL
+from tests.mailroom import APPROVER, AUTHOR, MAIL
 
 
 class SharedClock(factories.Clock):
@@ -43,7 +44,7 @@ class SharedClock(factories.Clock):
 
 
 def describe(folder: Path, **settings: Any) -> None:
-    """Say what the app in ``folder`` is: names of settings without their prefix."""
+    """Say what the app in ``folder`` is: names of settings without their prefix, ``look`` of its workers."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "host.json").write_text(json.dumps(settings), encoding="utf-8")
 
@@ -52,9 +53,23 @@ def create_app(folder: Path | None = None) -> Flask:
     """The host in ``folder``, else in HOST_FOLDER."""
     home = folder or Path(os.environ["HOST_FOLDER"])
     settings = json.loads((home / "host.json").read_text(encoding="utf-8"))
-    return factories.host_app(
+    look = settings.pop("look", worker.LOOK)
+    if folder is None:  # a process of its own
+        worker.LOOK = look
+    app = factories.host_app(
         database_url=settings.pop("database_url"),
         clock=SharedClock(home),
         folder=home,
         config=MAIL | {f"CONSENT_WIDGET_{name.upper()}": value for name, value in settings.items()},
+        staff_loader=lambda: _STAFF.get(session.get("who", "")),
     )
+
+    @app.get("/sign-in-at-the-host/<who>")
+    def sign_in(who: str) -> str:
+        session["who"] = who
+        return who
+
+    return app
+
+
+_STAFF = {one.id: one for one in (AUTHOR, APPROVER)}
