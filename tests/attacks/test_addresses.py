@@ -92,9 +92,9 @@ def test_legal_but_unusual(case: Case, readers: Readers, sink: Sink) -> None:
     mails = sent(readers, sink)
 
     accepted = [one for one in case.payloads if max(map(len, one.rpartition("@")[2].split("."))) <= 63]
-    assert [mail.recipients for mail in mails] == [(one,) for one in accepted]
-    for mail, address in zip(mails, accepted, strict=True):
-        assert_is_one_letter(mail, address)
+    assert sorted(mail.recipients for mail in mails) == sorted((one,) for one in accepted)
+    for mail in mails:
+        assert_is_one_letter(mail, mail.recipients[0])
 
 
 @attack("EM-011")
