@@ -23,7 +23,7 @@ class Letterbox:
     def collect(self) -> list[str]:
         """Send what is due; the recipients of the mails sent now, in their order."""
         before = len(self.relay.taken)
-        deliver(self.deployment, self.relay, owner="letterbox", sleep=lambda seconds: None)
+        deliver(self.deployment, self.relay, owner="letterbox", connections=1, sleep=lambda seconds: None)
         return self.relay.taken[before:]
 
     def mails(self, address: str) -> list[EmailMessage]:
