@@ -24,6 +24,7 @@ from ..mail.lines import Lines
 from ..mail.transport import Transport
 from ..storage import campaign as campaigns
 from ..storage import claim
+from ..storage.database import Kept
 from ..storage.fence import Recipient, accept, fence
 from ..storage.subscription import change_subscription
 from . import journal
@@ -80,10 +81,12 @@ def deliver(
         StoreUnavailable: the database was away for longer than a worker waits.
     """
     lines: Lines[Message] = Lines(open_transport() for _ in range(connections))
+    kept = Kept(deployment.database)
     try:
-        work = _Worker(deployment, lines, owner=owner, stop=stop, limit=limit, lease=lease, sleep=sleep)
+        work = _Worker(deployment, lines, kept, owner=owner, stop=stop, limit=limit, lease=lease, sleep=sleep)
         work.run()
     finally:
+        kept.close()
         lines.close()
     finish_campaigns(deployment, now=deployment.clock())
     return work.tried
@@ -95,6 +98,7 @@ class _Worker:
 
     deployment: Deployment
     lines: Lines[Message]
+    kept: Kept
     owner: str
     stop: Callable[[], bool]
     limit: int | None
@@ -210,7 +214,7 @@ class _Worker:
     def _commit(
         self, answers: list[tuple[Message, Reply]], turn: list[Delivery]
     ) -> tuple[list[Message], list[dict[str, object]]]:
-        with self.deployment.database.writing() as connection:
+        with self.kept.writing() as connection:
             alarms = self._settle(connection, answers)
             return self._fence(connection, turn), alarms
 

@@ -185,3 +185,34 @@ class Database:
             # These tell the value that did not fit: it must not stand in a traceback either.
             cause = None if isinstance(error, IntegrityError | DataError) else error
             raise StoreUnavailable(f"the database did not answer ({type(error).__name__})") from cause
+
+
+class Kept:
+    """Transactions of one thread that writes all the time: on one connection, not on one of the pool's each time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """As :meth:`Database.writing`; behind a failure the next one looks for a connection anew.
+
+        Raises:
+            StoreUnavailable: the database did not take it; nothing was saved.
+        """
+        with self._database.failing_as_one():
+            try:
+                if self._connection is None:
+                    plain = self._database.engine.connect()
+                    self._connection = plain.execution_options(consent_widget_writes=True)
+                with self._connection.begin():
+                    yield self._connection
+            except BaseException:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
