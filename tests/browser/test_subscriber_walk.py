@@ -36,6 +36,10 @@ SUMMARY = {
     "vi": "HTEK lưu thông tin liên hệ của bạn lâu hơn trước.",
     "en": "HTEK stores your contact information for longer than before.",
 }
+
+#: What a page shows does not depend on the database.
+ON_SQLITE = pytest.mark.parametrize("site", ["sqlite"], indirect=True)
+
 NewContext = Callable[..., BrowserContext]
 
 
@@ -303,6 +307,7 @@ def test_the_way_of_a_change(site: Demo, reader: Callable[..., Reader], new_cont
     assert [lan.complaints, dave.complaints, minh.complaints, hoa.complaints] == [[]] * 4
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("lang", ["vi", "en"])
 def test_a_reader_without_scripts(reader: Callable[..., Reader], lang: str) -> None:
     """Sign up, confirm, take a copy, change the language, leave by the button, undo, be forgotten."""
@@ -339,6 +344,7 @@ def test_a_reader_without_scripts(reader: Callable[..., Reader], lang: str) -> N
     expect(one.page.locator("main")).not_to_contain_text(one.address)
 
 
+@ON_SQLITE
 def test_signing_up_under_a_strict_policy(reader: Callable[..., Reader]) -> None:
     """``default-src 'self'`` and Trusted Types: the form is plain HTML, and nothing on its pages complains."""
     one = reader("strict@khach.example")
@@ -350,7 +356,7 @@ def test_signing_up_under_a_strict_policy(reader: Callable[..., Reader]) -> None
     assert one.complaints == []
 
 
-@pytest.mark.parametrize("site", ["sqlite"], indirect=True)
+@ON_SQLITE
 def test_pages_in_a_host_s_layout(reader: Callable[..., Reader]) -> None:
     """axe finds nothing in the site's own colours, light and dark, on a phone; the mail in its frame is readable."""
     one = reader("axe@khach.example", viewport={"width": 375, "height": 740})
