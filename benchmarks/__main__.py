@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from tests.browser.chromium import ChromiumMissing
 
 from .browser import measure_browser
+from .delivery import measure_delivery
 from .diff import measure_diff
 from .figures import table, write_results
 from .notice import measure_notice
@@ -27,6 +28,7 @@ def main() -> int:
         figures += measure_diff()
         figures += measure_server(sites[Kind.NO_NONCE], make_site(Kind.BARE, folder / "printed"))
         figures += measure_notice(folder)
+        figures += measure_delivery(folder / "delivery")
         served = folder / "served"
         served.mkdir()
         try:
