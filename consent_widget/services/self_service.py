@@ -17,7 +17,8 @@ from ..storage.letter import Told
 from .deployment import Deployment
 from .erasure import erase
 from .limits import check_network
-from .subscription import ask_new_address, open_link
+from .sign_up import ask_new_address
+from .subscription import open_link
 
 
 @dataclass(frozen=True, kw_only=True)

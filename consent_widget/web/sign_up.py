@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from ..core.errors import InputError, StoreUnavailable, TooMany
 from ..services.limits import network_of
-from ..services.subscription import request_subscription
+from ..services.sign_up import request_subscription
 from .body import read_fields
 from .context import common_context, render
 from .language import WORDS, answer_in, current_language
@@ -63,9 +63,7 @@ def answer_sent(here: Visit) -> Response:
     return answer_step(
         here,
         t("Look into your mailbox"),
-        t(
-            "If we can write to this address, an email is on its way to it. It may take some minutes."
-        ),
+        t("If we can write to this address, an email is on its way to it. It may take some minutes."),
         t(
             "Open the link in it and press the button there: only then are you subscribed. The link holds for 72 hours."
         ),

@@ -10,6 +10,7 @@ from ..core.links import MANAGE, UNDO, UNSUBSCRIBE
 from ..core.subscription import Purpose, Standing, State, Subscription, can_undo
 from ..services import subscription as service
 from ..services.limits import network_of
+from ..services.sign_up import request_again
 from .body import FORMS, limit_body, read_fields
 from .language import WORDS, current_language
 from .problems import Problem
@@ -82,7 +83,7 @@ def _send_again(here: Visit, token: str, started: float) -> Response:
     if found is None:
         raise unknown_link()
     speak(found.subscription.language)
-    service.request_again(
+    request_again(
         deployment,
         token,
         current_language(),

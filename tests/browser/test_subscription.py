@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from consent_widget.core.links import MANAGE, UNSUBSCRIBE
 from consent_widget.services import subscription as service
+from consent_widget.services.sign_up import request_subscription
 from consent_widget.storage import subscription as storage
 from tests import factories
 from tests.browser.axe import findings
@@ -166,7 +167,7 @@ def test_nothing_is_cut_off(arrive_to_read: Callable[..., Reader], lang: str, wi
     reader = arrive_to_read(lang=lang, viewport={"width": width, "height": 800})
     long = "a" * 60 + "@" + "b" * 60 + ".example"
     for email in (READER, long):
-        service.request_subscription(
+        request_subscription(
             reader.deployment, email, lang, network="", now=factories.NOW, salt=f"salt {len(email)}"
         )
     reader.box.collect()

@@ -10,6 +10,7 @@ from consent_widget.core.links import MANAGE, UNSUBSCRIBE
 from consent_widget.core.subscription import Standing, State, Subscription
 from consent_widget.services import self_service as service
 from consent_widget.services import subscription as subscriptions
+from consent_widget.services.sign_up import request_again, request_subscription
 from consent_widget.services.suppression import suppress
 from consent_widget.storage import subscription as storage
 from tests.letterbox import Letterbox
@@ -31,7 +32,7 @@ def confirmed(mailroom: Mailroom, box: Letterbox, address: str = READER) -> Subs
 
 
 def sign_up(mailroom: Mailroom, address: str) -> None:
-    subscriptions.request_subscription(
+    request_subscription(
         mailroom.deployment, address, "vi", network="", now=mailroom.clock(), salt=secrets.token_urlsafe(12)
     )
 
@@ -152,9 +153,7 @@ def test_an_expired_link_of_a_new_mailbox_is_sent_again(mailroom: Mailroom, box:
     expired = box.link(NEW, "confirm").rpartition("/")[2]
     mailroom.clock.tick(days=4)
 
-    subscriptions.request_again(
-        mailroom.deployment, expired, "vi", network="", now=mailroom.clock(), salt="salt"
-    )
+    request_again(mailroom.deployment, expired, "vi", network="", now=mailroom.clock(), salt="salt")
 
     assert box.collect() == [NEW]
     assert confirm(mailroom, box, NEW) is Standing.OPEN

@@ -4,12 +4,14 @@ import re
 from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
+from sqlalchemy.exc import OperationalError
 
 from consent_widget.core.campaign import PauseReason, Policy, State
-from consent_widget.core.delivery import LEASE
+from consent_widget.core.delivery import CLAIM, LEASE
 from consent_widget.core.delivery import State as Row
 from consent_widget.core.errors import SettingError
 from consent_widget.core.links import UNSUBSCRIBE, token_hash
@@ -18,7 +20,8 @@ from consent_widget.core.subscription import State as Subscribed
 from consent_widget.services import campaign as steering
 from consent_widget.services.audience import leave_campaigns
 from consent_widget.services.sending import deliver
-from consent_widget.services.subscription import ask_new_address, confirm, request_subscription
+from consent_widget.services.sign_up import ask_new_address, request_subscription
+from consent_widget.services.subscription import confirm
 from consent_widget.services.upkeep import reap, sweep
 from consent_widget.storage.subscription import links, load_subscription, suppressed_for
 from tests.conftest import MakeApp
@@ -318,6 +321,28 @@ def test_the_policy_may_send_the_unknown_again(mailroom: Mailroom) -> None:
 
     assert mailroom.states() == {"accepted": 1}
     assert sum(relay.tries.values()) == 2
+
+
+def test_a_database_that_goes_away_at_a_claim_leaves_no_answer_unwritten(mailroom: Mailroom) -> None:
+    """The next rows are claimed while mails are on their way."""
+    mailroom.subscribe(CLAIM + 10)
+    mailroom.announce()
+    engine = mailroom.deployment.database.engine
+    claims: list[int] = []
+
+    def fail(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if statement.startswith("WITH due") and mailroom.states().get("sending"):
+            claims.append(mailroom.states()["sending"])
+            if len(claims) == 1:
+                raise OperationalError("", {}, Exception())
+
+    event.listen(engine, "before_cursor_execute", fail)
+    relay = Relay()
+    mailroom.deliver(relay)
+
+    assert claims
+    assert mailroom.states() == {"accepted": CLAIM + 10}
+    assert len(relay.taken) == len(set(relay.taken)) == CLAIM + 10
 
 
 # Workers that die

@@ -14,6 +14,7 @@ from consent_widget.core.subscription import Purpose, Standing, State, Subscript
 from consent_widget.services import self_service
 from consent_widget.services import subscription as service
 from consent_widget.services.limits import PER_NETWORK
+from consent_widget.services.sign_up import request_again, request_subscription
 from consent_widget.services.suppression import suppress
 from consent_widget.storage import letter
 from consent_widget.storage import subscription as storage
@@ -33,7 +34,7 @@ def box(mailroom: Mailroom) -> Letterbox:
 def sign_up(
     mailroom: Mailroom, address: str = READER, *, language: str = "vi", network: str = "192.0.2.1"
 ) -> None:
-    service.request_subscription(
+    request_subscription(
         mailroom.deployment,
         address,
         language,
@@ -158,7 +159,7 @@ def test_a_link_that_expired_is_sent_again(mailroom: Mailroom, box: Letterbox) -
 
 
 def again(mailroom: Mailroom, token: str) -> None:
-    service.request_again(
+    request_again(
         mailroom.deployment, token, "vi", network="192.0.2.1", now=mailroom.clock(), salt="another salt"
     )
 
