@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, has_request_context, render_template
-from limits.strategies import FixedWindowRateLimiter
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
@@ -17,6 +16,7 @@ from ..core.errors import ConsentWidgetError, StartupError, StoreUnavailable
 from ..core.staff import Staff
 from ..services.limits import DatabaseStorage
 from ..services.staff import list_staff
+from ..services.tally import SteadyLimiter
 from ..storage.account import Account
 from ..web.context import common_context
 from ..web.gate import UNGATED
@@ -75,7 +75,7 @@ class StaffAccounts:
         keys = AccountKeys(_keys(app))
         storage = DatabaseStorage(deployment.database, partial(keys.mark, "guess"), deployment.clock)
         app.extensions[EXTENSION] = Door(
-            keys=keys, limiter=FixedWindowRateLimiter(storage), mailer=installed.mailer
+            keys=keys, limiter=SteadyLimiter(storage, deployment.clock), mailer=installed.mailer
         )
         app.register_blueprint(_blueprint(f"{deployment.settings.url_prefix}/admin"))
         app.jinja_env.globals["consent_account_menu"] = show_account_menu

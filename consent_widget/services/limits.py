@@ -1,11 +1,14 @@
 """How often something may be asked for, counted for all workers together.
 
-Counts stand in our own tables under keyed marks: no address of a person or of a machine is stored.
+Counts stand in our own tables under keyed marks: no address of a person or of a machine is stored. Choices
+are counted by each process for itself, as counting them in the database would cost as much as saving them.
 """
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
+from math import ceil
 
 from limits import RateLimitItemPerDay, RateLimitItemPerHour
 from limits.storage import Storage
@@ -16,12 +19,18 @@ from ..core.errors import StoreUnavailable, TooMany
 from ..storage import count as storage
 from ..storage.database import Database, retrying
 from .deployment import Deployment
+from .tally import Tally
+
+logger = logging.getLogger("consent_widget")
 
 #: Sign-ups, links sent again and new addresses from one network.
 PER_NETWORK = RateLimitItemPerHour(20)
 
 #: Letters that strangers can let us write to one mailbox, however it is spelled.
 PER_MAILBOX = RateLimitItemPerDay(3)
+
+#: Choices from one network that one process records within a minute.
+CHOICES, CHOICES_SPAN = 60, timedelta(minutes=1)
 
 
 class DatabaseStorage(Storage):
@@ -64,6 +73,32 @@ class DatabaseStorage(Storage):
     def clear(self, key: str) -> None:
         with self._database.writing() as connection:
             storage.forget_counts(connection, self._mark(key))
+
+
+def check_choice(tally: Tally, address: str | None, now: datetime) -> None:
+    """Count a choice sent from ``address``; one that is none of the public internet has no limit.
+
+    That would be the company's own proxy which the app was not told of, or somebody in its house.
+
+    Raises:
+        TooMany: the network's choices of this minute are used up in this process.
+    """
+    network = network_of(address)
+    if not network or not ip_address(network.partition("/")[0]).is_global:
+        return
+    count = tally.add(network, span=CHOICES_SPAN, now=now)
+    if count <= CHOICES:
+        return
+    if count == CHOICES + 1:
+        logger.warning(
+            "More than %d choices within a minute came from one network; more are refused for now. "
+            "If that network is your proxy, see docs/how-to/behind-a-proxy.md.",
+            CHOICES,
+        )
+    _, ends = tally.window(network, span=CHOICES_SPAN, now=now)
+    raise TooMany(
+        "network", "Too many choices from this network.", max(1, ceil((ends - now).total_seconds()))
+    )
 
 
 def check_network(deployment: Deployment, network: str, now: datetime) -> None:

@@ -7,13 +7,14 @@ from flask import Response, jsonify, redirect, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from ..core.consent import Consent, Decision, Wish, decided_under
-from ..core.errors import InputError, StoreUnavailable
+from ..core.errors import InputError, StoreUnavailable, TooMany
 from ..services.consent import Outcome, record_decision, recorded_choice
+from ..services.limits import check_choice
 from ..storage.consent import Evidence
 from .bar import hide_bar
 from .context import common_context, neutral_wording, preferences_context
 from .cookies import put_right
-from .language import WORDS, Words, current_language
+from .language import WORDS, current_language
 from .origin import own_referrer, safe_path
 from .problems import Problem, wants_json
 from .visit import SAVED, Visit, logger, visit
@@ -62,6 +63,7 @@ def save() -> Response:
     t = WORDS[current_language()]
     deployment = here.host.deployment
     try:
+        check_choice(here.host.choices, request.remote_addr, here.now)
         outcome = record_decision(
             deployment.database,
             wish,
@@ -77,7 +79,13 @@ def save() -> Response:
         raise Problem(400, error.code, str(error), error.field) from error
     except StoreUnavailable as error:
         logger.error("A decision could not be recorded: %s", error)
-        _store_down(here, wish, target, t)
+        message = t(
+            "We could not record your choice, so nothing has changed. Please try again in a few minutes."
+        )
+        _not_saved(here, wish, target, 503, "store_unavailable", message, retry_after=60)
+    except TooMany as error:
+        message = t("Too many requests came from your network. Nothing was done; please try again later.")
+        _not_saved(here, wish, target, 429, "too_many", message, retry_after=error.retry_after)
     return _saved(here, outcome, target, verify)
 
 
@@ -157,14 +165,15 @@ def _evidence(here: Visit, wish: Wish, language: str) -> Evidence:
     )
 
 
-def _store_down(here: Visit, wish: Wish, target: str | None, t: Words) -> NoReturn:
+def _not_saved(
+    here: Visit, wish: Wish, target: str | None, status: int, code: str, message: str, *, retry_after: int
+) -> NoReturn:
     """Say that nothing was saved, with the form as it was filled in."""
-    message = t("We could not record your choice, so nothing has changed. Please try again in a few minutes.")
     if wants_json():
-        raise Problem(503, "store_unavailable", message, retry_after=60)
+        raise Problem(status, code, message, retry_after=retry_after)
     page = _page(here, next_path=target or own_referrer() or "", error=message, ticked=wish.categories)
-    response = Response(page, 503, {"Cache-Control": "no-store", "Retry-After": "60"})
-    raise HTTPException(response=response)
+    headers = {"Cache-Control": "no-store", "Retry-After": str(retry_after)}
+    raise HTTPException(response=Response(page, status, headers))
 
 
 def _page(

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from ..core.consent import Choice, Consent, holds, most_restrictive, nothing_decided
 from ..core.notice import Schedule
 from ..services.deployment import Deployment
+from ..services.tally import Tally
 from .assets import Asset
 from .headers import Defaults, default_headers
 
@@ -41,7 +42,7 @@ class Host:
 
     ``csp_nonce`` and ``locale_selector`` are the host's callables or None;
     ``assets`` maps file names of static/dist to what is served;
-    ``cache`` keeps what is the same for everybody.
+    ``cache`` keeps what is the same for everybody, ``choices`` counts what networks save.
     """
 
     deployment: Deployment
@@ -51,6 +52,7 @@ class Host:
     csp_nonce: Callable[[], str | None] | None
     locale_selector: Callable[[], str | None] | None
     cache: dict[Any, Any] = field(default_factory=dict)
+    choices: Tally = field(default_factory=Tally)
 
     def kept(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
         """What ``make`` gave for ``key`` before, or gives now. Few keys are expected; many are forgotten."""
