@@ -196,7 +196,7 @@ class _Worker:
                 lease_until=now + self.lease,
             )
             if found.kept or not found.put_off:
-                self._slowed |= claim.ever_slowed(connection, {one.domain for one in found.kept})
+                self._slowed |= found.slowed
                 return found.kept
 
     def _turn(self, answers: list[tuple[Message, Reply]]) -> list[Message]:

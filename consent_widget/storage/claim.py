@@ -3,23 +3,28 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import cast
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Executable, Integer, String, bindparam, delete, select, update
 
 from ..core.delivery import Delivery, Event, Kind, State, sources
 from ..core.subscription import State as Subscribed
-from .database import insert_or
-from .delivery import deliveries, delivery_of, domains, of_campaign, target_of
+from .database import UtcDateTime, insert_or
+from .delivery import deliveries, delivery_of, domains, target_of
 from .subscription import subscriptions
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claimed:
-    """The rows that are ours now, the longest due first, and how many were put off for their domain."""
+    """The rows that are ours now, the longest due first, and how many were put off for their domain.
+
+    ``slowed`` are the domains among them, or the relay, that were slowed and have not taken mail since.
+    """
 
     kept: list[Delivery]
     put_off: int
+    slowed: frozenset[str]
 
 
 def claim(
@@ -35,26 +40,49 @@ def claim(
 
     Rows whose domain wants to be left alone are put off until it does not, and are not among them.
     """
-    due = (
-        select(deliveries.c.id)
-        .where(of_campaign(campaign_id), deliveries.c.state == State.PENDING, deliveries.c.at <= now)
-        .order_by(deliveries.c.at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).cte("due")  # asked once: within the condition PostgreSQL may ask again, and take more than the limit
-    taken = connection.execute(
-        update(deliveries)
-        .where(deliveries.c.id.in_(select(due.c.id)), deliveries.c.state == State.PENDING)
-        .values(state=State.LEASED, owner=owner, lease_until=lease_until)
-        .returning(deliveries)
-    ).mappings()
+    values = {"holder": owner, "room": limit, "moment": now, "until": lease_until}
+    if campaign_id is not None:
+        values["campaign"] = campaign_id
+    taken = connection.execute(_claiming(campaign_id is None), values).mappings()
     found = [delivery_of(dict(row)) for row in taken]
-    slow = slowed_domains(connection, {one.domain for one in found}, now=now)
+    until = _pauses(connection, {RELAY, *(one.domain for one in found)}) if found else {}
+    slow = {domain: ends_at for domain, ends_at in until.items() if ends_at > now}
     for one in found:
         if one.domain in slow:
             give_back(connection, one.id, owner=owner, at=slow[one.domain])
     kept = [one for one in found if one.domain not in slow]
-    return Claimed(kept=sorted(kept, key=lambda one: (one.at, one.id)), put_off=len(found) - len(kept))
+    return Claimed(
+        kept=sorted(kept, key=lambda one: (one.at, one.id)),
+        put_off=len(found) - len(kept),
+        slowed=frozenset(until),
+    )
+
+
+@cache
+def _claiming(are_letters: bool) -> Executable:
+    this = bindparam("campaign", type_=Integer)
+    whose = deliveries.c.campaign_id.is_(None) if are_letters else deliveries.c.campaign_id == this
+    due = (
+        select(deliveries.c.id)
+        .where(
+            whose,
+            deliveries.c.state == State.PENDING,
+            deliveries.c.at <= bindparam("moment", type_=UtcDateTime),
+        )
+        .order_by(deliveries.c.at)
+        .limit(bindparam("room", type_=Integer))
+        .with_for_update(skip_locked=True)
+    ).cte("due")  # asked once: within the condition PostgreSQL may ask again, and take more than the limit
+    return (
+        update(deliveries)
+        .where(deliveries.c.id.in_(select(due.c.id)), deliveries.c.state == State.PENDING)
+        .values(
+            state=State.LEASED,
+            owner=bindparam("holder", type_=String),
+            lease_until=bindparam("until", type_=UtcDateTime),
+        )
+        .returning(deliveries)
+    )
 
 
 def why_not(connection: Connection, one: Delivery, *, owner: str) -> Event | None:
@@ -156,18 +184,17 @@ RELAY = ""
 
 def slowed_domains(connection: Connection, names: Collection[str], *, now: datetime) -> dict[str, datetime]:
     """Until when each of those domains that asked for it is left alone."""
-    if not names:
-        return {}
-    rows = connection.execute(
-        select(domains.c.domain, domains.c.until).where(domains.c.domain.in_(names), domains.c.until > now)
-    )
-    return {row.domain: row.until for row in rows}
+    return {domain: until for domain, until in _pauses(connection, names).items() if until > now}
 
 
-def ever_slowed(connection: Connection, names: Collection[str]) -> frozenset[str]:
-    """Which of those domains, or the relay, were slowed and have not taken mail since."""
-    rows = connection.execute(select(domains.c.domain).where(domains.c.domain.in_({RELAY, *names})))
-    return frozenset(rows.scalars())
+def _pauses(connection: Connection, names: Collection[str]) -> dict[str, datetime]:
+    """Until when each of those domains was to be left alone, those included that have not taken mail since."""
+    return {row[0]: row[1] for row in connection.execute(_PAUSES, {"names": list(names)})}
+
+
+_PAUSES = select(domains.c.domain, domains.c.until).where(
+    domains.c.domain.in_(bindparam("names", expanding=True))
+)
 
 
 def slow_down(
