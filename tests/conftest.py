@@ -22,6 +22,7 @@ from tests.mailroom import MAIL, Mailroom
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("repeatable")
 
+
 class _Compiled(BytecodeCache):
     """Templates compiled once for all apps of this process: each test makes its own app, of the same templates.
 

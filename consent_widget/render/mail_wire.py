@@ -98,7 +98,8 @@ def quoted_printable(text: str) -> str:
 
 
 def _wrapped(line: bytes) -> Iterator[str]:
-    if _SAFE.fullmatch(line):  # An address or a token, of which each mail holds some: byte by byte takes too long.
+    # An address or a token, of which each mail holds some: byte by byte takes too long.
+    if _SAFE.fullmatch(line):
         yield from (line[start : start + _WIDTH].decode() for start in range(0, len(line) or 1, _WIDTH))
         return
     units = [_UNITS[byte] for byte in line]
