@@ -58,7 +58,7 @@ def test_flood_of_choices(case: Case, make_target: MakeTarget, database_url: str
     assert choose(target.browser(), NEIGHBOUR).status_code == 303  # what is written once is written
     size = size_of(target.deployment.database)
     minutes = volume(2, 10)
-    flood = volume(200, 12000)
+    flood = volume(150, 12000)
     others = 0
     for minute in range(minutes):
         answers = []
@@ -263,7 +263,7 @@ def test_large_notice(case: Case, kind: str, make_target: MakeTarget, sqlite_url
             templates_rendered(target.app) as again,
             counted_statements(target.deployment.database.engine) as statements,
         ):
-            for _ in range(volume(30, 1000)):
+            for _ in range(volume(10, 1000)):
                 assert target.browser().get(path).data == whole.data
 
         assert again == []
