@@ -152,12 +152,11 @@ def _twin(name: str) -> Table:
     """A table like ours under another name, with its indexes."""
     twin = Table(f"bench_{name}", MetaData(), *(column._copy() for column in deliveries.columns))
     for one in deliveries.indexes:
-        where = one.dialect_options["sqlite"].get("where")
         Index(
             f"{name}_{one.name}",
             *(twin.c[column.name] for column in one.columns),
             unique=one.unique,
-            sqlite_where=where,
-            postgresql_where=where,
+            sqlite_where=one.dialect_options["sqlite"].get("where"),
+            postgresql_where=one.dialect_options["postgresql"].get("where"),
         )
     return twin
