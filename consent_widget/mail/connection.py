@@ -4,7 +4,7 @@ import socket
 from dataclasses import dataclass, field
 from enum import StrEnum
 from smtplib import SMTP, SMTPAuthenticationError, SMTPException, SMTPServerDisconnected
-from ssl import SSLContext, SSLEOFError, SSLError
+from ssl import SSLContext, SSLEOFError, SSLError, SSLSyscallError, SSLZeroReturnError
 
 from ..core.reply import AUTH, CONNECTION, TIMEOUT, TLS, Outcome, Reply, Stage, lost, one_line, read_reply
 
@@ -83,13 +83,7 @@ def _greet(smtp: SMTP, relay: Relay, context: SSLContext, timeouts: Timeouts) ->
     plain.settimeout(timeouts.command)
     smtp.local_hostname = _own_name(plain)
     if relay.security is Security.IMPLICIT:
-        try:
-            smtp.sock = context.wrap_socket(plain, server_hostname=relay.host)
-        except SSLEOFError as error:
-            # A relay that is being restarted looks like this.
-            raise Refused(broken(error, Stage.CONNECT)) from error
-        except SSLError as error:
-            raise Refused(_distrust(str(error))) from error
+        smtp.sock = _encrypted(plain, relay, context)
     number, words = smtp.getreply()
     if number != 220:
         raise Refused(_read(number, words))
@@ -108,16 +102,21 @@ def _start_tls(smtp: SMTP, relay: Relay, context: SSLContext) -> None:
         # What it said before the handshake may be another's words (RFC 3207 section 4.2).
         smtp.file.close()
         smtp.file = None
-    try:
-        smtp.sock = context.wrap_socket(smtp.sock, server_hostname=relay.host)
-    except TimeoutError:
-        raise
-    except OSError as error:
-        raise Refused(_distrust(str(error) or "The handshake was broken off.")) from error
+    smtp.sock = _encrypted(smtp.sock, relay, context)
     smtp.ehlo_resp = smtp.helo_resp = None
     smtp.esmtp_features = {}
     smtp.does_esmtp = False
     smtp.ehlo_or_helo_if_needed()
+
+
+def _encrypted(plain: socket.socket, relay: Relay, context: SSLContext) -> socket.socket:
+    try:
+        return context.wrap_socket(plain, server_hostname=relay.host)
+    except (SSLEOFError, SSLZeroReturnError, SSLSyscallError):
+        # A connection that ended: a relay that is being restarted looks like this, and is no other's.
+        raise
+    except SSLError as error:
+        raise Refused(_distrust(str(error))) from error
 
 
 def _sign_in(smtp: SMTP, relay: Relay) -> None:

@@ -1,16 +1,23 @@
 """TLS and sign-in: nothing is sent in clear where TLS is asked for, and no failure blames an address (SM-011)."""
 
+import socket
 import ssl
+import struct
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from consent_widget.core.campaign import State
 from consent_widget.core.reply import Outcome, Reply
 from consent_widget.mail.connection import Security
 from consent_widget.mail.url import open_transport
 from tests.mail.certificates import server_context
 from tests.mail.conftest import MESSAGE, RECIPIENT, SENDER, MakeServer, MakeTransport, send
-from tests.mail.scripted import Drop, Hang, Say, ScriptedServer, always
+from tests.mail.scripted import Drop, Hang, Moment, Say, ScriptedServer, always
+from tests.mailroom import Mailroom
 
 Tls = tuple[ssl.SSLContext, Path]
 
@@ -76,8 +83,7 @@ def test_a_server_that_offers_no_starttls_gets_nothing(
         ("starttls", Say("250 Ok"), "connection"),
         ("starttls", Drop(), "connection"),
         ("starttls", Hang(), "timeout"),
-        ("handshake", Say("250 Ok", close=True), "tls"),
-        ("handshake", Drop(), "tls"),
+        ("handshake", Drop(), "connection"),
         ("handshake", Hang(), "timeout"),
     ],
     ids=str,
@@ -142,16 +148,74 @@ def test_a_certificate_of_another_host_gets_nothing(
     assert_nothing_in_clear(server)
 
 
-def test_a_server_that_ends_while_shaking_hands_is_out_of_reach_for_a_while(
-    make_server: MakeServer, make_transport: MakeTransport, tls: Tls
+def end(met: socket.socket) -> None:
+    met.shutdown(socket.SHUT_WR)
+
+
+def say_ok(met: socket.socket) -> None:
+    met.sendall(b"250 Ok\r\n")
+
+
+def reset(met: socket.socket) -> None:
+    met.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@pytest.mark.parametrize("security", [Security.STARTTLS, Security.IMPLICIT])
+@pytest.mark.parametrize(
+    "act, code",
+    [
+        pytest.param(end, "connection", id="end"),
+        pytest.param(reset, "connection", id="reset"),
+        pytest.param(say_ok, "tls", id="in clear"),
+    ],
+)
+def test_a_handshake_that_is_cut_off_is_no_distrust_and_one_in_clear_is(
+    make_transport: MakeTransport,
+    tls: Tls,
+    security: Security,
+    act: Callable[[socket.socket], None],
+    code: str,
+) -> None:
+    """Its first bytes are read before the server acts, so that nothing but this is what the client meets."""
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as pool:
+        transport = make_transport(SimpleNamespace(port=listening.getsockname()[1]), security, trusted=tls[1])
+        replying = pool.submit(send, transport)
+        met, _ = listening.accept()
+        with met:
+            if security is Security.STARTTLS:
+                for lines in (b"220 mail.example\r\n", b"250-mail.example\r\n250 STARTTLS\r\n"):
+                    met.sendall(lines)
+                    met.recv(65536)
+                met.sendall(b"220 Go ahead\r\n")
+            assert met.recv(65536).startswith(b"\x16")
+            act(met)
+        reply = replying.result(timeout=10)
+
+    assert_ours(reply, code)
+    assert reply.pauses is (code == "tls")
+
+
+def test_a_handshake_that_is_cut_off_once_does_not_stop_a_campaign(
+    make_server: MakeServer, make_transport: MakeTransport, tls: Tls, mailroom: Mailroom
 ) -> None:
     context, trusted = tls
-    server = make_server(always("handshake", Drop()), speaks_tls="implicit", context=context)
+    mailroom.subscribe(3)
+    mailroom.announce()
 
-    reply = send(make_transport(server, Security.IMPLICIT, trusted=trusted))
+    def script(moment: Moment) -> Drop | None:
+        return Drop() if moment.stage == "handshake" and moment.connection == 1 else None
 
-    assert_ours(reply, "connection")
-    assert not reply.pauses
+    server = make_server(script, speaks_tls="starttls", context=context)
+    transport = make_transport(server, Security.STARTTLS, trusted=trusted)
+    mailroom.deliver(lambda: transport)
+    between = mailroom.campaign().state
+    mailroom.clock.tick(hours=1)
+    mailroom.deliver(lambda: transport)
+
+    assert between is State.RUNNING
+    assert mailroom.states() == {"accepted": 3}
+    assert len(server.accepted) == 3
+    assert_nothing_in_clear(server)
 
 
 @pytest.mark.parametrize(
