@@ -52,6 +52,8 @@ _TOO_BIG = "5.3.4"
 
 _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
 _ADDRESS = re.compile(r"\S*@\S*")
+#: With or without ``https://``: what follows the host may open a subscription.
+_URL = re.compile(r"(?<![\w.-])(\w+://[^\s/?#]*|[\w-]+(?:\.[\w-]+)+(?::\d+)?)[/?#]\S+")
 _LONGEST = 200
 
 
@@ -61,7 +63,7 @@ class Reply:
     three digits, else a word of ours.
 
     ``number`` are the three digits, 0 where no server spoke. ``text`` are the server's words
-    on one line, without addresses: they may be shown to staff and logged.
+    on one line, without addresses and links: they may be shown to staff and logged.
     """
 
     outcome: Outcome
@@ -137,9 +139,13 @@ def lost(code: str, words: str, *, stage: Stage) -> Reply:
 
 
 def one_line(words: str, recipient: str = "") -> str:
-    """``words`` on one line of at most 200 characters that print, without addresses and the recipient's name."""
+    """``words`` on one line of at most 200 characters that print.
+
+    Without addresses, the recipient's name, and what opens a link: a server may quote the mail.
+    """
     text = "".join(char if char.isprintable() else " " for char in words)
     text = _ADDRESS.sub("[address]", " ".join(text.split()))
+    text = _URL.sub(r"\1/[path]", text)
     name = recipient.rpartition("@")[0]
     if name:
         # «No mailbox here by the name of alice.»
