@@ -15,18 +15,16 @@ from sqlalchemy import Connection
 
 from ..core.bounce import LIMIT, UNCLEAR, Kind, classify, score
 from ..core.campaign import PauseReason
-from ..core.campaign import State as Running
-from ..core.delivery import Delivery, Event
+from ..core.delivery import LEASE, Delivery, Event, State
 from ..core.delivery import Kind as Mail
 from ..core.envelope import read_verp
 from ..core.report import Report, codes_in, parse, read_report
-from ..core.subscription import Subscription
+from ..core.subscription import Purpose, Subscription
 from ..storage import bounce as storage
 from ..storage import delivery as rows
-from ..storage.campaign import load_campaigns
 from ..storage.database import retrying
-from ..storage.subscription import change_subscription, load_subscription
-from .campaign import pause_for
+from ..storage.subscription import change_subscription, links_of, load_subscription
+from .campaign import count_refusal, pause_for
 from .deployment import Deployment
 from .suppression import BOUNCE, suppress
 
@@ -36,6 +34,10 @@ _KEPT = 8 * 1024
 #: So many reports that are not clear are kept for one mail, and of those about no mail of ours:
 #: anybody may write to such an address.
 _MOST_OF_ONE, _MOST_OF_NOBODY = 5, 200
+
+#: So many mails of a campaign that came back because we are refused pause it, if they are one in so many
+#: of those accepted: whoever got a single mail can write a report about it.
+_REFUSED_MAILS, _REFUSED_IN = 3, 100
 
 #: Of another length it is not looked through by guessing.
 _GUESSED = 64 * 1024
@@ -48,7 +50,7 @@ logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 class Taken:
     """What became of one report: ``suppressed`` the mailbox is now, ``paused`` are ids of campaigns.
 
-    ``refused``: we are, and staff hear of it.
+    ``refused``: we are, for the first time, and staff hear of it.
     """
 
     kind: Kind
@@ -84,7 +86,7 @@ def take_report(deployment: Deployment, content: bytes, *, now: datetime) -> Tak
             "campaign_paused",
             {"campaign": campaign_id, "reason": PauseReason.POLICY.value, "detail": taken.code},
         )
-    if taken.refused and not taken.paused:
+    if taken.refused:
         deployment.alarm("mail_refused", {"code": taken.code})
     return taken
 
@@ -114,13 +116,16 @@ def _take(
     content: bytes,
     now: datetime,
 ) -> Taken:
-    delivery = storage.load_delivery(connection, delivery_id) if delivery_id is not None else None
+    is_policy = kind is Kind.POLICY
+    delivery = None
+    if delivery_id is not None:
+        delivery = storage.load_delivery(connection, delivery_id, lock=is_policy)
     if kind in UNCLEAR:
         most = _MOST_OF_NOBODY if kind is Kind.FORGED else _MOST_OF_ONE
         if storage.count_kept(connection, delivery_id) >= most:
             return Taken(kind=kind, delivery_id=delivery_id)
-    # One mail calls staff once: who got it could go on writing such reports.
-    is_known = kind is Kind.POLICY and storage.has_report(connection, delivery_id, kind)
+    # One mail counts once: who got it could go on writing such reports.
+    is_known = is_policy and storage.has_report(connection, delivery_id, kind)
     is_new = storage.add_report(
         connection,
         delivery_id=delivery_id,
@@ -185,16 +190,18 @@ def _refused(
     report: Report,
     now: datetime,
 ) -> Taken:
-    """We are refused, so all that is running would fare alike."""
+    """Staff hear of the first; its campaign pauses where enough of its mails bear it out."""
     _fail(connection, delivery, report, now)
-    paused = [
-        one.id
-        for one in load_campaigns(connection, states=(Running.RUNNING,))
-        if pause_for(
-            deployment, connection, one.id, reason=PauseReason.POLICY, detail=f"report {report.code}", now=now
-        )
-    ]
-    return replace(taken, paused=tuple(paused), refused=True)
+    number = delivery.campaign_id
+    count = count_refusal(connection, number, now=now)
+    taken = replace(taken, refused=count == 1)
+    if number is None or count < _REFUSED_MAILS:
+        return taken
+    if count * _REFUSED_IN < rows.count_until(connection, number, until=now):
+        return taken
+    detail = f"report {report.code}"
+    is_paused = pause_for(deployment, connection, number, reason=PauseReason.POLICY, detail=detail, now=now)
+    return replace(taken, paused=(number,) if is_paused else ())
 
 
 _ACTS: dict[Kind, Callable[[Deployment, Connection, Taken, Delivery, Report, datetime], Taken]] = {
@@ -209,12 +216,16 @@ def _whose(connection: Connection, delivery: Delivery) -> Subscription | None:
     """The subscription whose mailbox this was, locked; None where it has another address by now.
 
     The letter that confirms a new address went there, and says nothing about the present one.
+    A row that is not accepted has another time than its mail: then a move since it was made counts.
     """
     found = load_subscription(connection, delivery.subscription_id, lock=True)
     if found is None or delivery.kind is Mail.ADDRESS:
         return None
-    has_moved = bool(found.address and delivery.domain) and not str(found.address).lower().endswith(
-        f"@{delivery.domain}"
+    # The address is read at most a lease before the answer is written.
+    sent_at = delivery.at - LEASE if delivery.state is State.ACCEPTED else delivery.created_at
+    has_moved = any(
+        one.purpose is Purpose.ADDRESS and one.used_at is not None and one.used_at >= sent_at
+        for one in links_of(connection, found.id)
     )
     return None if has_moved else found
 

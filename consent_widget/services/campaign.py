@@ -16,6 +16,7 @@ from ..core.staff import SYSTEM, Staff
 from ..storage import campaign as storage
 from ..storage import claim
 from ..storage import delivery as rows
+from ..storage.count import add_count, forget_counts
 from ..storage.database import retrying
 from .audience import reopen
 from .deployment import Deployment
@@ -30,6 +31,9 @@ _WINDOW = timedelta(minutes=5)
 _TELLING = 20
 
 _MAX_WORDS = 2000
+
+#: Mails that came back because we are refused are counted together for so long.
+_REFUSALS_SPAN = timedelta(days=7)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,6 +205,7 @@ def resume(deployment: Deployment, campaign_id: int, *, staff: Staff, now: datet
         storage.change_campaign(connection, campaign_id, state=state, pause_reason="", pause_detail="")
         # A relay that refused us is asked again at once: whoever resumes has seen to it.
         claim.speed_up(connection, claim.RELAY)
+        forget_counts(connection, _mark(campaign_id))
         note_act(deployment, connection, "resume_campaign", campaign, staff=staff.id, now=now)
     deployment.wake()
     return load_campaign(deployment, campaign_id)
@@ -262,6 +267,18 @@ def _send_again(
         note_act(deployment, connection, action, campaign, staff=staff.id, now=now, count=str(count))
     deployment.wake()
     return count
+
+
+def count_refusal(connection: Connection, campaign_id: int | None, *, now: datetime) -> int:
+    """One more mail of the campaign came back because we are refused; how many by now, for None of letters.
+
+    Of a week at most, and since it was resumed: what was mended shall not pause it again.
+    """
+    return add_count(connection, _mark(campaign_id), 1, now=now, ends_at=now + _REFUSALS_SPAN)
+
+
+def _mark(campaign_id: int | None) -> str:
+    return f"refused {campaign_id or 'letters'}"
 
 
 def _found(connection: Connection, campaign_id: int) -> Campaign:

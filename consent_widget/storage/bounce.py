@@ -34,10 +34,10 @@ def add_report(
     return connection.execute(put.returning(bounces.c.id)).first() is not None
 
 
-def load_delivery(connection: Connection, delivery_id: int) -> Delivery | None:
-    row = (
-        connection.execute(select(deliveries).where(deliveries.c.id == delivery_id)).mappings().one_or_none()
-    )
+def load_delivery(connection: Connection, delivery_id: int, *, lock: bool = False) -> Delivery | None:
+    """``lock`` lets other reports about it wait until the transaction ends."""
+    chosen = select(deliveries).where(deliveries.c.id == delivery_id)
+    row = connection.execute(chosen.with_for_update() if lock else chosen).mappings().one_or_none()
     return delivery_of(dict(row)) if row is not None else None
 
 
