@@ -11,17 +11,17 @@ from enum import StrEnum
 
 from .errors import Conflict
 
-#: So long is a claimed row one worker's own; a living one needs a fraction of it.
-LEASE = timedelta(minutes=5)
+#: So long is a claimed row one worker's own: longer than all time limits of one mail together (mail.connection).
+LEASE = timedelta(minutes=10)
 
 #: So many rows a worker claims at once.
 CLAIM = 50
 
-#: After so many tries a row has failed: about two days.
-MAX_ATTEMPTS = 12
+#: After so many tries a row has failed: nearly five days (RFC 5321 section 4.5.4.1).
+MAX_ATTEMPTS = 28
 
 _FIRST_WAIT = timedelta(minutes=1)
-_LONGEST_WAIT = timedelta(hours=6)
+LONGEST_WAIT = timedelta(hours=6)
 
 
 class Kind(StrEnum):
@@ -87,7 +87,8 @@ _TABLE: Mapping[State, Mapping[Event, State]] = {
     },
     State.ACCEPTED: {Event.BOUNCE: State.FAILED},
     State.FAILED: {Event.RESEND: State.PENDING},
-    State.SUPPRESSED: {},
+    # Staff released the address, and its owner came back before the effective date.
+    State.SUPPRESSED: {Event.REJOIN: State.PENDING},
     State.UNKNOWN: {
         # A slow worker, whose lease was over, may still learn the answer.
         Event.ACCEPT: State.ACCEPTED,
@@ -99,6 +100,9 @@ _TABLE: Mapping[State, Mapping[Event, State]] = {
     },
     State.CANCELLED: {Event.REJOIN: State.PENDING},
 }
+
+#: What a campaign consists of that is not done yet.
+OPEN = frozenset({State.PENDING, State.LEASED, State.SENDING})
 
 #: What a campaign that is done consists of.
 SETTLED = frozenset({State.ACCEPTED, State.FAILED, State.SUPPRESSED, State.UNKNOWN, State.CANCELLED})
@@ -123,7 +127,7 @@ def sources(event: Event) -> tuple[State, ...]:
 
 def wait(attempts: int, jitter: float) -> timedelta:
     """How long after the ``attempts``-th try the next one; ``jitter`` in 0..1 spreads it over half of that."""
-    full = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(20, max(0, attempts - 1)))
+    full = min(LONGEST_WAIT, _FIRST_WAIT * 2 ** min(20, max(0, attempts - 1)))
     return timedelta(seconds=full.total_seconds() * (0.75 + 0.5 * jitter))
 
 

@@ -50,7 +50,8 @@ def judge(one: Delivery, reply: Reply, *, policy: Policy | None, now: datetime) 
         return lost(one, policy=policy, now=now)
     if reply.pauses:
         return _we_are_refused(one, reply, now)
-    if reply.stage is Stage.CONNECT:
+    if reply.stage in (Stage.CONNECT, Stage.MAIL) and reply.outcome is not Outcome.PERMANENT:
+        # Before a recipient was named nobody's mailbox is at fault: the next mail would fare alike.
         return Verdict(event=Event.GIVE_BACK, at=now, attempts=one.attempts, relay_down=True)
     if reply.suppresses:
         return Verdict(event=Event.REFUSE, at=now, attempts=tried, suppress=True)

@@ -1,7 +1,7 @@
 """Several connections at once: each sends on a thread of its own, and all answers come back to one."""
 
 from collections.abc import Iterable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Generic, NamedTuple, TypeVar
 
@@ -48,15 +48,18 @@ class Lines(Generic[T]):
         """Send on an idle line; does not wait."""
         self._idle.pop().inbox.put(_Given(item, message, sender, recipient))
 
-    def answers(self) -> list[tuple[T, Reply]]:
-        """The answers that have come, at least one; a mail must be on its way.
+    def answers(self, seconds: float | None = None) -> list[tuple[T, Reply]]:
+        """The answers that have come, at least one, or none within ``seconds``; a mail must be on its way.
 
         Raises:
             BaseException: what a transport raised, though it never should.
         """
         found: list[tuple[T, Reply]] = []
         while not found or not self._done.empty():
-            line, item, reply = self._done.get()
+            try:
+                line, item, reply = self._done.get(timeout=None if found else seconds)
+            except Empty:
+                break
             self._idle.append(line)
             if isinstance(reply, BaseException):
                 raise reply

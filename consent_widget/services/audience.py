@@ -43,8 +43,8 @@ def start_campaign(
     assert draft.effective_at is not None, draft.state
     storage.lock_audience(connection, shared=False)
     # A campaign of this number was sent already: the database is a restored one, and staff decide.
-    restored = claims_of(deployment, journal_name(draft.number, Kind.CHANGE)) > 0
-    paused = {"state": State.PAUSED, "pause_reason": PauseReason.RESTORED} if restored else {}
+    claims = claims_of(deployment, journal_name(draft.number, Kind.CHANGE))
+    paused = {"state": State.PAUSED, "pause_reason": PauseReason.RESTORED, "claims": claims} if claims else {}
     return _insert(
         deployment,
         connection,
@@ -69,6 +69,8 @@ def withdraw_campaign(
     if not found:
         return None
     told = found[0]
+    # Whoever confirms at this instant is seen here, or sees that it was withdrawn.
+    storage.lock_audience(connection, shared=False)
     locked = storage.load_campaign(connection, told.id, lock=True)
     assert locked is not None
     storage.change_campaign(connection, told.id, state=advance(locked.state, Event.WITHDRAW), finished_at=now)
@@ -107,8 +109,7 @@ def _insert(deployment: Deployment, connection: Connection, *, now: datetime, **
         cursor=0,
         candidates=0,
         excluded=0,
-        claims=0,
-        **{"state": State.RUNNING, **values},
+        **{"state": State.RUNNING, "claims": 0, **values},
     )
 
 
@@ -203,9 +204,7 @@ def reopen(connection: Connection, campaign_id: int) -> None:
     campaign = storage.load_campaign(connection, campaign_id, lock=True)
     assert campaign is not None
     if campaign.state is State.DONE:
-        storage.change_campaign(
-            connection, campaign_id, state=advance(campaign.state, Event.REOPEN), finished_at=None
-        )
+        storage.change_campaign(connection, campaign_id, state=advance(campaign.state, Event.REOPEN))
 
 
 def leave_campaigns(

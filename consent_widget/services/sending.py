@@ -7,7 +7,7 @@ nothing is sent twice by itself.
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -26,7 +26,7 @@ from ..storage import campaign as campaigns
 from ..storage import claim
 from ..storage.database import Kept
 from ..storage.fence import Recipient, accept, fence
-from ..storage.subscription import change_subscription
+from ..storage.subscription import change_subscription, load_subscription
 from . import journal
 from .audience import journal_name, prepare
 from .campaign import pause_for
@@ -34,7 +34,7 @@ from .deployment import Deployment
 from .letters import Letters
 from .subscription import make_link
 from .suppression import BOUNCE, suppress
-from .upkeep import finish_campaigns
+from .upkeep import finish_campaigns, release
 
 T = TypeVar("T")
 
@@ -45,6 +45,9 @@ _CONFIRMING = {Kind.CONFIRM: "confirm", Kind.ADDRESS: "address"}
 
 #: So many connections a worker keeps open unless it is told otherwise, so many mails are unknown if it is killed.
 CONNECTIONS = 3
+
+#: How long, in seconds, one slow mail keeps idle connections from looking for others.
+_LOOK = 1.0
 
 #: How long a worker tries to write what became of a mail while the database is away.
 _PATIENCE = timedelta(minutes=2)
@@ -58,6 +61,16 @@ class Message:
     content: bytes
     sender: str
     recipient: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Batch:
+    """What one commit claimed; ``put_off`` rows belong to domains that are left alone."""
+
+    rows: list[Delivery] = field(default_factory=list)
+    campaign: Campaign | None = None
+    claims: int = 0
+    put_off: int = 0
 
 
 def deliver(
@@ -84,7 +97,11 @@ def deliver(
     kept = Kept(deployment.database)
     try:
         work = _Worker(deployment, lines, kept, owner=owner, stop=stop, limit=limit, lease=lease, sleep=sleep)
-        work.run()
+        try:
+            work.run()
+        except Exception:
+            work.end()
+            raise
     finally:
         kept.close()
         lines.close()
@@ -106,7 +123,7 @@ class _Worker:
     sleep: Callable[[float], None]
     tried: int = 0
     _waiting: list[Delivery] = field(default_factory=list)
-    _refused: int = 0
+    _refused: dict[int, int] = field(default_factory=dict)
     _slowed: set[str] = field(default_factory=set)
     _put_off: dict[str, datetime] = field(default_factory=dict)
     _campaigns: dict[int, Campaign] = field(default_factory=dict)
@@ -132,11 +149,19 @@ class _Worker:
             if len(self._waiting) < self.lines.count:
                 self._waiting += self._next()
             if not self.lines.are_quiet:
-                answers = self.lines.answers()
+                # While a line is idle, a letter may come that need not wait for a slow one.
+                answers = self.lines.answers(_LOOK if self.lines.idle else None)
             elif self._waiting:
                 answers = []
             else:
                 return
+
+    def end(self) -> None:
+        """Give back what was claimed, where an error ends the run; what was sent stays as it is."""
+        try:
+            release(self.deployment, self.owner)
+        except StoreUnavailable:
+            logger.warning("What was claimed and not sent goes back when its lease ends.")
 
     def _next(self) -> list[Delivery]:
         """The rows to send after those that wait; none while the limit or a stop leaves no room for any."""
@@ -158,77 +183,103 @@ class _Worker:
 
     def _claim(self, room: int) -> list[Delivery]:
         """Up to ``room`` rows of ours: letters before campaigns, as somebody waits for them."""
+        while True:
+            batch = self._claim_once(room)
+            # A slow domain's rows are put off a few at a time, so that no other write waits for all of them.
+            if batch.rows or not batch.put_off or self.stop() or self.lines.have_answers:
+                break
+        campaign = batch.campaign
+        if campaign is None:
+            return batch.rows
+        self._campaigns[campaign.id] = campaign
+        try:
+            journal.note_sent(self.deployment, journal_name(campaign.number, campaign.kind), batch.claims)
+        except JournalUnavailable as error:
+            logger.error("Nothing is sent: %s", error)
+            self._give_back(batch.rows)
+            return []
+        self._letters.compose(campaign, {one.language for one in batch.rows})
+        return batch.rows
+
+    def _claim_once(self, room: int) -> "_Batch":
         now = self.deployment.clock()
+        put_off = 0
         with self.deployment.database.writing() as connection:
             self._put_off = claim.slowed_domains(connection, {claim.RELAY, *self._put_off}, now=now)
             if claim.RELAY in self._put_off:
-                return []
-            batch = self._claim_of(connection, None, room)
-            if batch:
-                return batch
+                return _Batch()
+            letters = self._claim_of(connection, None, room)
+            if letters.kept:
+                return _Batch(rows=letters.kept)
+            put_off += letters.put_off
             for campaign in reversed(campaigns.load_campaigns(connection, states=(Running.RUNNING,))):
-                batch = self._claim_of(connection, campaign.id, room)
-                if batch:
+                # The campaign before its rows, as whoever withdraws or pauses it takes them.
+                locked = campaigns.load_campaign(connection, campaign.id, lock=True)
+                if locked is None or locked.state is not Running.RUNNING:
+                    continue
+                found = self._claim_of(connection, campaign.id, room)
+                put_off += found.put_off
+                if found.kept:
                     started = {} if campaign.started_at else {"started_at": now}
                     claims = campaigns.count_claim(connection, campaign.id, **started)
-                    self._campaigns[campaign.id] = campaign
-                    break
-            else:
-                return []
-        try:
-            journal.note_sent(self.deployment, journal_name(campaign.number, campaign.kind), claims)
-        except JournalUnavailable as error:
-            logger.error("Nothing is sent: %s", error)
-            self._give_back(batch)
-            return []
-        self._letters.compose(campaign, {one.language for one in batch})
-        return batch
+                    return _Batch(rows=found.kept, campaign=locked, claims=claims)
+        return _Batch(put_off=put_off)
 
-    def _claim_of(self, connection: Connection, campaign_id: int | None, room: int) -> list[Delivery]:
+    def _claim_of(self, connection: Connection, campaign_id: int | None, room: int) -> claim.Claimed:
         now = self.deployment.clock()
-        while True:
-            found = claim.claim(
-                connection,
-                campaign_id=campaign_id,
-                owner=self.owner,
-                limit=room,
-                now=now,
-                lease_until=now + self.lease,
-            )
-            if found.kept or not found.put_off:
-                self._slowed |= found.slowed
-                return found.kept
+        found = claim.claim(
+            connection,
+            campaign_id=campaign_id,
+            owner=self.owner,
+            limit=room,
+            now=now,
+            lease_until=now + self.lease,
+        )
+        self._slowed |= found.slowed
+        return found
 
     def _turn(self, answers: list[tuple[Message, Reply]]) -> list[Message]:
         """Settle ``answers`` and fence as many as there are idle lines, in one commit; what may leave now."""
         turn = self._waiting[: self.lines.idle]
         if not answers and not turn:
             return []
-        leaving, alarms = self._insist(lambda: self._commit(answers, turn))
+        refused = self._count_refusals(answers)
+        leaving, alarms = self._insist(lambda again: self._commit(answers, turn, refused, again=again))
         del self._waiting[: len(turn)]
+        self._refused = refused
         self.tried += len(leaving)
         for details in alarms:
             self.deployment.alarm("campaign_paused", details)
         return leaving
 
     def _commit(
-        self, answers: list[tuple[Message, Reply]], turn: list[Delivery]
+        self,
+        answers: list[tuple[Message, Reply]],
+        turn: list[Delivery],
+        refused: Mapping[int, int],
+        *,
+        again: bool,
     ) -> tuple[list[Message], list[dict[str, object]]]:
         with self.kept.writing() as connection:
-            alarms = self._settle(connection, answers)
+            alarms = self._settle(connection, answers, refused)
+            if again:
+                claim.take_back(connection, [one.id for one in turn], owner=self.owner)
             return self._fence(connection, turn), alarms
 
-    def _insist(self, act: Callable[[], T]) -> T:
-        """``act``, again and again while the database is away: what was sent must be written down."""
-        slept, pause = 0.0, 0.05
+    def _insist(self, act: Callable[[bool], T]) -> T:
+        """``act``, again and again while the database is away: what was sent must be written down.
+
+        It is told whether it is done again: the commit may have been, although nobody heard so.
+        """
+        slept, pause, again = 0.0, 0.05, False
         while True:
             try:
-                return act()
+                return act(again)
             except StoreUnavailable:
                 if slept > _PATIENCE.total_seconds():
                     raise
                 self.sleep(pause)
-                slept, pause = slept + pause, min(2.0, pause * 2)
+                slept, pause, again = slept + pause, min(2.0, pause * 2), True
 
     def _fence(self, connection: Connection, turn: list[Delivery]) -> list[Message]:
         now = self.deployment.clock()
@@ -238,10 +289,15 @@ class _Worker:
         found = fence(connection, turn, owner=self.owner, now=now, lease_until=now + self.lease)
         leaving = []
         for one in turn:
-            if one.id in found:
-                leaving.append(self._write(connection, one, found[one.id], now))
-            else:
+            if one.id not in found:
                 self._drop(connection, one)
+                continue
+            try:
+                leaving.append(self._write(connection, one, found[one.id], now))
+            except (ValueError, LookupError) as error:
+                # Nobody else's mail is to wait for one that cannot be written. The message may hold the address.
+                logger.error("Delivery %s cannot be written: %s.", one.id, type(error).__name__)
+                claim.settle(connection, one, Event.REFUSE, owner=self.owner, now=now, code="form")
         return leaving
 
     def _is_put_off(self, connection: Connection, one: Delivery, now: datetime) -> bool:
@@ -282,9 +338,13 @@ class _Worker:
         if event is not None:
             code = "" if event is Event.GIVE_BACK else "left"
             claim.settle(connection, one, event, owner=self.owner, now=self.deployment.clock(), code=code)
+            found = load_subscription(connection, one.subscription_id)
+            if found is not None and found.erased_at is not None:
+                # It was erased while its row was being made.
+                claim.forget_domain(connection, one.id)
 
     def _settle(
-        self, connection: Connection, answers: list[tuple[Message, Reply]]
+        self, connection: Connection, answers: list[tuple[Message, Reply]], refused: Mapping[int, int]
     ) -> list[dict[str, object]]:
         """Write what became of mails; the alarms that follow from it."""
         now = self.deployment.clock()
@@ -297,9 +357,11 @@ class _Worker:
             if verdict.event is Event.ACCEPT:
                 taken.setdefault((reply.code, verdict.attempts), set()).add(one.id)
             else:
-                self._settle_other(connection, one, reply, verdict, now)
+                self._settle_other(connection, message, reply, verdict, now)
             self._mind_the_pace(connection, one, reply, verdict)
-            reason = verdict.pause or self._too_many_refusals(reply, verdict)
+            reason = verdict.pause
+            if verdict.refused and refused.get(one.campaign_id or 0, 0) >= REFUSALS_IN_A_ROW:
+                reason = PauseReason.REFUSED
             if campaign is not None and reason is not None:
                 alarms += self._pause(connection, campaign, reason, reply, now)
         for (code, attempts), ids in taken.items():
@@ -309,9 +371,10 @@ class _Worker:
         return alarms
 
     def _settle_other(
-        self, connection: Connection, one: Delivery, reply: Reply, verdict: Verdict, now: datetime
+        self, connection: Connection, message: Message, reply: Reply, verdict: Verdict, now: datetime
     ) -> None:
         """Write that a mail was not taken, or that nobody knows."""
+        one = message.row
         written = claim.settle(
             connection,
             one,
@@ -325,15 +388,22 @@ class _Worker:
         if not written:
             self._tell_missed(one.id, reply.code)
         if verdict.suppress:
-            self._suppress(connection, one)
+            self._suppress(connection, one, message.recipient)
 
-    def _suppress(self, connection: Connection, one: Delivery) -> None:
-        """There is no such mailbox. A new address that nobody confirmed is forgotten; the old one works."""
+    def _suppress(self, connection: Connection, one: Delivery, recipient: str) -> None:
+        """There is no such mailbox. A new address that nobody confirmed is forgotten; the old one works.
+
+        Whoever has another address by now is none of those whom the answer was about.
+        """
+        found = load_subscription(connection, one.subscription_id, lock=True)
+        if found is None:
+            return
         if one.kind is Kind.ADDRESS:
-            change_subscription(connection, one.subscription_id, new_address=None)
-        else:
+            if found.new_address == recipient:
+                change_subscription(connection, found.id, new_address=None)
+        elif found.address in (None, recipient):
             now = self.deployment.clock()
-            suppress(self.deployment, connection, one.subscription_id, reason=BOUNCE, now=now)
+            suppress(self.deployment, connection, found.id, reason=BOUNCE, now=now)
 
     def _tell_missed(self, delivery_id: int, code: str) -> None:
         logger.warning("Delivery %s is not ours any more; its answer was %s.", delivery_id, code)
@@ -348,12 +418,16 @@ class _Worker:
             {"campaign": campaign.id, "number": campaign.number, "reason": reason.value, "detail": detail}
         ]
 
-    def _too_many_refusals(self, reply: Reply, verdict: Verdict) -> PauseReason | None:
-        if reply.outcome is Outcome.ACCEPTED:
-            self._refused = 0
-        elif verdict.refused:
-            self._refused += 1
-        return PauseReason.REFUSED if self._refused >= REFUSALS_IN_A_ROW else None
+    def _count_refusals(self, answers: list[tuple[Message, Reply]]) -> dict[int, int]:
+        """How many mails of each campaign were refused in a row for what they are, ``answers`` included."""
+        counts = dict(self._refused)
+        for message, reply in answers:
+            campaign_id = message.row.campaign_id or 0
+            if reply.outcome is Outcome.ACCEPTED:
+                counts[campaign_id] = 0
+            elif reply.refuses_content:
+                counts[campaign_id] = counts.get(campaign_id, 0) + 1
+        return counts
 
     def _mind_the_pace(self, connection: Connection, one: Delivery, reply: Reply, verdict: Verdict) -> None:
         """Slow down, for all workers, what asked for it; speed up again what takes mail."""

@@ -7,13 +7,14 @@ from sqlalchemy import Connection
 
 from ..core.campaign import Campaign, Event, Kind, Policy, State, advance
 from ..core.delivery import Delivery
+from ..core.delivery import Event as Step
 from ..core.delivery import State as Row
 from ..core.staff import SYSTEM
 from ..core.verdict import lost
 from ..storage import campaign as storage
 from ..storage import claim, delivery
 from ..storage.job import take_job
-from .audience import count_recipients
+from .audience import count_recipients, reopen
 from .campaign import note_act
 from .deployment import Deployment
 
@@ -34,6 +35,7 @@ def sweep(deployment: Deployment, *, now: datetime) -> None:
         StoreUnavailable: the database did not answer.
     """
     reap(deployment, now=now)
+    mend(deployment, now=now)
     finish_campaigns(deployment, now=now)
     warn_campaigns(deployment, now=now)
     close_campaigns(deployment, now=now)
@@ -58,6 +60,35 @@ def reap(deployment: Deployment, *, now: datetime) -> int:
         count += len(found)
         if len(found) < _BATCH:
             return count
+
+
+def mend(deployment: Deployment, *, now: datetime) -> None:
+    """Let no row be left where nobody would ever come by.
+
+    An answer that came late may leave an open row in a campaign that was done meanwhile, or
+    withdrawn; a clock that was far ahead may have put mails off until then.
+
+    Raises:
+        StoreUnavailable: the database did not answer.
+    """
+    with deployment.database.reading() as connection:
+        found = [
+            one
+            for one in storage.load_campaigns(connection, states=(State.DONE, State.WITHDRAWN))
+            if delivery.has_open(connection, one.id)
+        ]
+    for campaign in found:
+        with deployment.database.writing() as connection:
+            if campaign.state is State.DONE:
+                reopen(connection, campaign.id)
+            else:
+                where = (
+                    delivery.deliveries.c.campaign_id == campaign.id,
+                    delivery.deliveries.c.state.in_((Row.PENDING, Row.LEASED)),
+                )
+                delivery.change_rows(connection, Step.CANCEL, *where, now=now, code="withdrawn")
+    with deployment.database.writing() as connection:
+        claim.hurry(connection, now=now)
 
 
 def release(deployment: Deployment, owner: str) -> int:
@@ -113,7 +144,10 @@ def finish_campaigns(deployment: Deployment, *, now: datetime) -> None:
             ):
                 continue
             state = advance(campaign.state, Event.FINISH)
-            storage.change_campaign(connection, campaign_id, state=state, finished_at=now)
+            # The first time tells how long it takes: who joins late, or is tried again, says nothing about that.
+            storage.change_campaign(
+                connection, campaign_id, state=state, finished_at=campaign.finished_at or now
+            )
 
 
 def warn_campaigns(deployment: Deployment, *, now: datetime) -> None:

@@ -6,12 +6,25 @@ from datetime import datetime
 from functools import cache
 from typing import cast
 
-from sqlalchemy import Connection, Executable, Integer, String, bindparam, delete, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Integer,
+    String,
+    bindparam,
+    delete,
+    or_,
+    select,
+    update,
+)
 
-from ..core.delivery import Delivery, Event, Kind, State, sources
+from ..core.campaign import State as Running
+from ..core.delivery import LEASE, LONGEST_WAIT, Delivery, Event, Kind, State, sources
 from ..core.subscription import State as Subscribed
+from .campaign import campaigns
 from .database import UtcDateTime, insert_or
-from .delivery import deliveries, delivery_of, domains, target_of
+from .delivery import deliveries, delivery_of, domains, of_campaign, target_of
 from .subscription import subscriptions
 
 
@@ -46,16 +59,51 @@ def claim(
     taken = connection.execute(_claiming(campaign_id is None), values).mappings()
     found = [delivery_of(dict(row)) for row in taken]
     until = _pauses(connection, {RELAY, *(one.domain for one in found)}) if found else {}
-    slow = {domain: ends_at for domain, ends_at in until.items() if ends_at > now}
-    for one in found:
-        if one.domain in slow:
-            give_back(connection, one.id, owner=owner, at=slow[one.domain])
+    slow = {domain: ends_at for domain, ends_at in until.items() if _is_on(ends_at, now)}
+    for domain in slow.keys() & {one.domain for one in found}:
+        _put_off(connection, found, domain, campaign_id, until=slow[domain], now=now)
     kept = [one for one in found if one.domain not in slow]
     return Claimed(
         kept=sorted(kept, key=lambda one: (one.at, one.id)),
         put_off=len(found) - len(kept),
         slowed=frozenset(until),
     )
+
+
+def _put_off(
+    connection: Connection,
+    found: Collection[Delivery],
+    domain: str,
+    campaign_id: int | None,
+    *,
+    until: datetime,
+    now: datetime,
+) -> None:
+    """Give back what was found for ``domain`` and put off, at once, much of what else is due for it."""
+    ids = [one.id for one in found if one.domain == domain]
+    values = {"state": State.PENDING, "owner": None, "lease_until": None, "at": until}
+    connection.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(**values))
+    more = (
+        select(deliveries.c.id)
+        .where(
+            of_campaign(campaign_id),
+            deliveries.c.state == State.PENDING,
+            deliveries.c.at <= now,
+            deliveries.c.domain == domain,
+        )
+        .order_by(deliveries.c.at)
+        .limit(_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    ).cte("more")
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id.in_(select(more.c.id)), deliveries.c.state == State.PENDING)
+        .values(at=until)
+    )
+
+
+#: So many rows of a slow domain are put off by one commit, so that other writes wait a moment at most.
+_AT_ONCE = 2000
 
 
 @cache
@@ -159,23 +207,49 @@ def give_back_all(connection: Connection, *, owner: str) -> int:
     ).rowcount
 
 
+def hurry(connection: Connection, *, now: datetime) -> None:
+    """Let what was put off for longer than anything is, by a clock that was ahead, be due now."""
+    connection.execute(
+        update(deliveries)
+        .where(
+            _of_any(connection), deliveries.c.state == State.PENDING, deliveries.c.at > now + 2 * LONGEST_WAIT
+        )
+        .values(at=now)
+    )
+
+
+def _of_any(connection: Connection) -> ColumnElement[bool]:
+    """Of a campaign that runs or of none: by the index, which begins with the campaign."""
+    running = select(campaigns.c.id).where(campaigns.c.state.in_((Running.RUNNING, Running.PAUSED)))
+    ids = connection.execute(running).scalars().all()
+    return or_(deliveries.c.campaign_id.is_(None), deliveries.c.campaign_id.in_(ids))
+
+
+def forget_domain(connection: Connection, delivery_id: int) -> None:
+    """The address was erased: the row does not keep where it was."""
+    connection.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(domain=""))
+
+
+def take_back(connection: Connection, ids: Collection[int], *, owner: str) -> None:
+    """Rows that ``owner`` fenced by a commit whose answer it did not hear, and has not sent: fenced anew."""
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id.in_(ids), deliveries.c.owner == owner, deliveries.c.state == State.SENDING)
+        .values(state=State.LEASED)
+    )
+
+
 def expired(connection: Connection, *, now: datetime, limit: int) -> list[Delivery]:
-    """Rows whose worker is silent, locked: their lease is over."""
+    """Rows whose worker is silent, locked: their lease is over, or of a clock that was far ahead."""
+    over = or_(deliveries.c.lease_until <= now, deliveries.c.lease_until > now + 2 * LEASE)
     chosen = (
         select(deliveries)
-        .where(deliveries.c.lease_until.is_not(None), deliveries.c.lease_until <= now)
+        .where(deliveries.c.lease_until.is_not(None), over)
         .order_by(deliveries.c.lease_until)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
     return [delivery_of(dict(row)) for row in connection.execute(chosen).mappings()]
-
-
-def leased_by(connection: Connection, owner: str) -> list[Delivery]:
-    """What ``owner`` holds and has not begun to send."""
-    chosen = select(deliveries).where(deliveries.c.lease_until.is_not(None), deliveries.c.owner == owner)
-    rows = connection.execute(chosen.where(deliveries.c.state == State.LEASED)).mappings()
-    return [delivery_of(dict(row)) for row in rows]
 
 
 #: Stands among the domains for the relay itself: nothing is sent at all until then.
@@ -184,7 +258,12 @@ RELAY = ""
 
 def slowed_domains(connection: Connection, names: Collection[str], *, now: datetime) -> dict[str, datetime]:
     """Until when each of those domains that asked for it is left alone."""
-    return {domain: until for domain, until in _pauses(connection, names).items() if until > now}
+    return {domain: until for domain, until in _pauses(connection, names).items() if _is_on(until, now)}
+
+
+def _is_on(until: datetime, now: datetime) -> bool:
+    """Whether a pause is still on; one that ends later than any pause lasts is of a clock that was ahead."""
+    return now < until <= now + 2 * LONGEST_WAIT
 
 
 def _pauses(connection: Connection, names: Collection[str]) -> dict[str, datetime]:
@@ -202,7 +281,7 @@ def slow_down(
 ) -> datetime:
     """Leave ``domain`` alone until ``until(refusals)``; refusals within one pause count once."""
     row = connection.execute(select(domains).where(domains.c.domain == domain)).one_or_none()
-    if row is not None and row.until > now:
+    if row is not None and _is_on(row.until, now):
         return cast(datetime, row.until)
     refusals = (row.refusals if row is not None else 0) + 1
     ends_at = until(refusals)

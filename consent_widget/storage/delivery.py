@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from ..core.delivery import SETTLED, Counts, Delivery, Event, Kind, State, advance, sources
+from ..core.delivery import OPEN, Counts, Delivery, Event, Kind, State, advance, sources
 from .database import UtcDateTime, metadata
 from .subscription import Id
 
@@ -204,20 +204,9 @@ def last_accepted(connection: Connection, campaign_id: int) -> datetime | None:
 def has_open(connection: Connection, campaign_id: int) -> bool:
     """Whether a row of the campaign is not settled."""
     chosen = select(deliveries.c.id).where(
-        deliveries.c.campaign_id == campaign_id, deliveries.c.state.not_in(SETTLED)
+        deliveries.c.campaign_id == campaign_id, deliveries.c.state.in_(OPEN)
     )
     return connection.execute(chosen.limit(1)).first() is not None
-
-
-def next_due(connection: Connection, campaign_id: int | None) -> datetime | None:
-    """When the first pending row may be claimed; None where none is pending."""
-    found: datetime | None = connection.execute(
-        select(deliveries.c.at)
-        .where(of_campaign(campaign_id), deliveries.c.state == State.PENDING)
-        .order_by(deliveries.c.at)
-        .limit(1)
-    ).scalar()
-    return found
 
 
 def load_deliveries(
