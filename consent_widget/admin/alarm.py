@@ -12,6 +12,7 @@ from ..core.campaign import DECIDERS
 from ..core.staff import Staff
 from ..render.catalogue import WORDS
 from .desk import Words
+from .mail_codes import explain_code
 from .mail_words import explain_pause
 
 logger = logging.getLogger("consent_widget")
@@ -30,12 +31,20 @@ def raise_alarm(
     if directory is None or mailer is None:
         return
     try:
-        for one in directory():
-            if one.email and one.roles & DECIDERS:
-                mailer(_mail(code, details, one.email, settings))
+        wanted = [one.email for one in directory() if one.email and one.roles & DECIDERS]
     except Exception as error:  # noqa: BLE001  # the host's code; whatever it raises, workers go on
-        # The message may hold an address, the kind of the error does not.
-        logger.error("Staff were not told: %s", type(error).__name__)
+        _log(error)
+        return
+    for to in wanted:
+        try:
+            mailer(_mail(code, details, to, settings))
+        except Exception as error:  # noqa: BLE001  # the host's code: the others are told all the same
+            _log(error)
+
+
+def _log(error: Exception) -> None:
+    # The message may hold an address, the kind of the error does not.
+    logger.error("Staff were not told: %s", type(error).__name__)
 
 
 def _mail(code: str, details: Mapping[str, object], to: str, settings: Settings) -> EmailMessage:
@@ -48,7 +57,8 @@ def _mail(code: str, details: Mapping[str, object], to: str, settings: Settings)
     link = f"{settings.public_url or ''}{settings.url_prefix}/admin/campaigns"
     if details.get("campaign"):
         link += f"/{details['campaign']}"
-    mail.set_content("\n\n-- \n\n".join(f"{words}\n\n{link}" for _, words in said) + "\n")
+    # Not "-- ": mail programs fold away what follows it, as a signature (RFC 3676 section 4.3).
+    mail.set_content("\n\n* * *\n\n".join(f"{words}\n\n{link}" for _, words in said) + "\n")
     return mail
 
 
@@ -79,5 +89,8 @@ def _say(code: str, details: Mapping[str, object], t: Words) -> tuple[str, str]:
             ),
         )
     if code == "mail_refused":
-        return t("The mail server refuses our mail"), explain_pause("policy", t)[0]
+        answer = str(details.get("code") or "")
+        meaning, cure = explain_code(answer, t)
+        why = explain_pause("policy", t)[0]
+        return t("The mail server refuses our mail"), f"{why}\n\n{answer}: {meaning}\n\n{cure}"
     return t("Mails about the privacy policy need you"), str(code)

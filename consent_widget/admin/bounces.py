@@ -9,8 +9,8 @@ from .desk import desk
 from .guard import current_staff, form_token, guarded
 from .page import answer_page
 
-#: A longer report is cut on the page; a mail may be megabytes.
-_SHOWN = 20_000
+#: Of a longer report, in bytes, services.bounce keeps no more.
+_KEPT = 8 * 1024
 
 
 @guarded
@@ -24,8 +24,8 @@ def show_bounce(id: int) -> Response:  # noqa: A002  # the name in the route
     """POST: what one report says; that somebody looked is noted."""
     deployment = desk().deployment
     found = open_bounce(deployment, id, staff=current_staff(), now=deployment.clock())
-    raw = found.raw or ""
-    return _answer({"opened": found, "text": raw[:_SHOWN], "is_cut": len(raw) > _SHOWN})
+    text = found.raw or ""
+    return _answer({"opened": found, "text": text, "is_cut": len(text.encode()) >= _KEPT})
 
 
 def _answer(context: dict[str, object]) -> Response:

@@ -66,7 +66,7 @@ def _ours(t: Words) -> dict[str, Explained]:
 
 
 def _digits(t: Words) -> dict[str, Explained]:
-    later = t("It was tried for about two days. Retry it in a few days.")
+    later = t("It was tried for nearly five days. Retry it in a few days.")
     return {
         "421": (t("The mail server was too busy."), later),
         "450": (t("The mailbox was busy or not available for the moment."), later),
@@ -92,6 +92,9 @@ def _enhanced(t: Words) -> dict[str, Explained]:
         "5.1.1": (t("There is no such mailbox."), gone),
         "5.1.2": (t("There is no such mail domain."), gone),
         "5.1.10": (t("This domain takes no mail at all."), gone),
+        # RFC 3463 section 3.2: these two name our address.
+        "5.1.7": (t("Our sender address cannot be used."), trust),
+        "5.1.8": (t("Our sender address cannot be used."), trust),
         "5.1.": (t("The address does not exist."), gone),
         "5.2.1": (t("The mailbox is switched off."), _nothing(t)),
         "5.2.2": (t("The mailbox is full."), full),

@@ -40,7 +40,7 @@ def say_ended(reason: str, t: Words) -> str:
     known: Mapping[str, str] = {
         "one_click": t("by the unsubscribe button of the mail program"),
         "page": t("on the page for subscribers"),
-        "bounce": t("because its mailbox does not exist"),
+        "bounce": t("because its mailbox does not exist, or mails to it kept coming back"),
         "staff": t("by staff"),
         "erased": t("because its owner had it erased"),
         "unconfirmed": t("because nobody confirmed it"),
@@ -194,7 +194,7 @@ def say_mail_error(code: str, t: Words) -> str:
     known: Mapping[str, str] = {
         "wrong_state": t("It has changed meanwhile, so this is not possible any more. Nothing was changed."),
         "address_in_reason": t(
-            "Please leave e-mail addresses out of the reason: the audit log is kept for good, and an address in it "
+            "Please leave email addresses out of the reason: the audit log is kept for good, and an address in it "
             "could not be erased."
         ),
         "email": t("Please type the whole address, such as an@example.vn."),

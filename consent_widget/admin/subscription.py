@@ -91,7 +91,15 @@ def _answer_one(found: Subscriber, context: Mapping[str, Any], status: int = 200
                 }
                 for one in found.told
             ],
-            "bounces": [{"row": one, "meaning": explain_code(one.code, t)[0]} for one in found.bounces],
+            "bounces": [
+                {
+                    "row": one,
+                    "meaning": explain_code(one.code, t)[0]
+                    if one.code
+                    else t("The report could not be read."),
+                }
+                for one in found.bounces
+            ],
             "may_decide": bool(staff.roles & DECIDERS),
             "csrf_token": form_token(staff),
         }

@@ -86,7 +86,7 @@ def _printable(taken: list[Taken], unreadable: list[str]) -> dict[str, object]:
 
 def _told(taken: list[Taken]) -> str:
     kinds = Counter(one.kind for one in taken)
-    lines = [f"{len(taken)} messages."]
+    lines = [f"Messages: {len(taken)}."]
     lines += [f"{kinds[kind]}: {words}." for kind, words in _TOLD.items() if kinds[kind]]
     suppressed = sum(one.suppressed for one in taken)
     if suppressed:

@@ -95,6 +95,7 @@ def check(as_json: bool) -> None:
         for line in warnings:
             click.echo(f"warning: {line}")
         if not wrong:
-            click.echo("ok: settings, keys, schema, notice and log.")
+            mail = deployment.settings.mail_url is not None
+            click.echo(f"ok: settings, keys, schema, notice{', log and mail' if mail else ' and log'}.")
     if wrong:
         raise SystemExit(1)

@@ -27,13 +27,15 @@ def test_approvers_and_officers_are_told(newsroom: Newsroom) -> None:
     assert text.count("550 5.7.1 not from you") == 2
     assert text.count("https://www.demo.example/privacy/admin/campaigns/3\n") == 2
     assert newsroom.mails[0]["Subject"].startswith("Thư thông báo")
+    assert "\n-- \n" not in text  # what follows is folded away as a signature (RFC 3676)
 
 
 @pytest.mark.parametrize(
     "code, details, said",
     [
         ("not_told_in_time", {"campaign": 3, "number": 2, "told": 940, "rows": 1000}, "940 of 1000 mails"),
-        ("mail_refused", {"code": "5.7.26"}, "The mail server refuses our mail"),
+        ("mail_refused", {"code": "5.7.26"}, "5.7.26: The sender is not proved by SPF, DKIM or DMARC."),
+        ("mail_refused", {"code": "5.1.8"}, "Ask those who run the site to check SPF"),
         ("something_new", {}, "something_new"),
         ("campaign_paused", {"campaign": 3, "reason": "restored"}, "restored from a backup"),
         ("campaign_paused", {}, "It was paused."),
@@ -57,6 +59,20 @@ def test_a_mailer_that_fails_stops_nothing(
 
     assert "Staff were not told: OSError" in caplog.text
     assert "minh@" not in caplog.text
+
+
+def test_one_mail_that_fails_keeps_it_from_nobody_else(make_newsroom: MakeNewsroom) -> None:
+    told: list[str] = []
+
+    def mailer(mail: EmailMessage) -> None:
+        if not told:
+            told.append("")
+            raise OSError
+        told.append(mail["To"])
+
+    make_newsroom(mailer=mailer).deployment.alarm("campaign_paused", PAUSED)
+
+    assert told == ["", "oanh@demo.example", "boss@demo.example"]
 
 
 def test_a_directory_that_fails_stops_nothing(make_newsroom: MakeNewsroom) -> None:

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from consent_widget.admin.chart import show_parts
 from consent_widget.admin.mail_codes import explain_code
 from consent_widget.core.campaign import PauseReason, Policy
-from consent_widget.core.delivery import Counts
+from consent_widget.core.delivery import MAX_ATTEMPTS, Counts, wait
 from consent_widget.core.delivery import State as Row
 from consent_widget.render.catalogue import WORDS
 from consent_widget.services.audience import join_campaigns
@@ -160,6 +160,13 @@ def test_every_common_answer_is_explained(language: str) -> None:
     assert not [code for code in codes if explain_code(code, t) == other]
     assert explain_code("5.7.1", t) != explain_code("4.7.1", t)
     assert explain_code("5.1.x", t)[0] == explain_code("5.1.9", t)[0]
+
+
+def test_how_long_a_mail_was_tried_is_said_as_it_is() -> None:
+    tried = sum((wait(attempt, 0.5) for attempt in range(1, MAX_ATTEMPTS)), timedelta())
+
+    assert timedelta(days=4.5) < tried < timedelta(days=5)
+    assert "nearly five days" in explain_code("450", WORDS["en"])[1]
 
 
 def test_failures_are_told_with_what_to_do(stored: Newsroom) -> None:
@@ -337,7 +344,7 @@ def test_what_was_typed_comes_back(sending: Newsroom) -> None:
     answer = press(sending, "pause", reason="see a3@example.vn")
 
     assert answer.status_code == 400
-    assert "Please leave e-mail addresses out" in answer.text
+    assert "Please leave email addresses out" in answer.text
     assert 'value="see a3@example.vn"' in answer.text
     assert sending.stored() == before
 

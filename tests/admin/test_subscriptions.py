@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from consent_widget.core.delivery import State as Row
 from consent_widget.core.subscription import State
+from consent_widget.services.bounce import take_report
 from consent_widget.services.erasure import erase
 from consent_widget.storage.audit import read_acts
 from consent_widget.storage.subscription import subscriptions, suppressed_for
@@ -331,7 +332,7 @@ def test_a_released_address_may_come_back(stored_newsroom: Newsroom) -> None:
         ("", "Please write down the reason."),
         (" \n ", "Please write down the reason."),
         ("x" * 501, "This is too long."),
-        (f"{ADDRESS} asked", "Please leave e-mail addresses out"),
+        (f"{ADDRESS} asked", "Please leave email addresses out"),
     ],
 )
 def test_a_reason_that_cannot_be_kept(newsroom: Newsroom, reason: str, said: str) -> None:
@@ -402,6 +403,24 @@ def test_what_a_subscription_was_told_of(stored_newsroom: Newsroom) -> None:
     assert "<code>5.2.2</code> The mailbox is full." in page
     assert "<code>4.4.1</code> The mail server of the recipient was not reached." in page
     assert f"{ADMIN}/subscriptions/{one}/proof" in page
+
+
+def test_a_report_without_a_code_is_not_called_given_up(newsroom: Newsroom) -> None:
+    one = subscribe(newsroom.deployment)
+    report(newsroom.deployment, "Xin chào", subscription_id=one, kind="unread")
+
+    page = newsroom.browser("hoa").get(f"{ADMIN}/subscriptions/{one}?lang=en").text
+
+    assert "The report could not be read." in page
+    assert "given up" not in page
+
+
+def test_a_full_mailbox_is_not_called_missing(newsroom: Newsroom) -> None:
+    one = subscribe(newsroom.deployment, state=State.SUPPRESSED, ended_at=NOW, reason="bounce")
+
+    page = newsroom.browser("hoa").get(f"{ADMIN}/subscriptions/{one}?lang=en").text
+
+    assert "because its mailbox does not exist, or mails to it kept coming back" in page
 
 
 # Export ---------------------------------------------------------------------------------------------
@@ -499,6 +518,16 @@ def test_reports_are_listed_without_their_words(stored_newsroom: Newsroom) -> No
     assert "Xin chào &lt;script&gt;" in opened.text
     assert acts(stored_newsroom) == [{"action": "open_bounce", "staff": "minh", "bounce": one}]
     assert "action=" not in stored_newsroom.browser("hoa").get(f"{ADMIN}/bounces").text.partition("<main")[2]
+
+
+@pytest.mark.parametrize("text", ["a" * 9000, "ề" * 4000, "a"])
+def test_a_report_that_was_cut_says_so(newsroom: Newsroom, text: str) -> None:
+    content = f"From: a@example.vn\nContent-Type: text/plain; charset=utf-8\n\n{text}".encode()
+    take_report(newsroom.deployment, content, now=NOW)
+
+    opened = post(newsroom.browser("minh"), "/bounces/1?lang=en", page=f"{ADMIN}/bounces")
+
+    assert ("Only the beginning of a long report is kept." in opened.text) is (len(text) > 1)
 
 
 def test_a_report_that_is_none(newsroom: Newsroom) -> None:

@@ -73,7 +73,7 @@ def test_check_says_that_all_is_well(run: Run) -> None:
     result = run("check")
 
     assert result.exit_code == 0
-    assert "ok" in result.output
+    assert "ok: settings, keys, schema, notice and log.\n" in result.output
 
 
 @pytest.mark.parametrize(
