@@ -65,6 +65,9 @@ class Gate:
             # Here, after the host's own hooks had their say.
             present = {name.lower() for name, _ in headers}
             headers += [one for name, one in visit.default_headers.items() if name not in present]
+        if visit.fixed_headers:
+            headers = [one for one in headers if one[0].lower() not in visit.fixed_headers]
+            headers += visit.fixed_headers.values()
         if visit.policy is not None:
             headers = [one for one in headers if one[0].lower() != "content-security-policy"]
             headers.append(("Content-Security-Policy", visit.policy))

@@ -40,8 +40,13 @@ def _asks(here: Visit) -> bool:
 
 
 def consent_head() -> Markup:
-    """The script tag for the head: the whole script for the undecided, a small one for the others."""
+    """The script tag for the head: the whole script for the undecided, a small one for the others.
+
+    Empty where the address holds a link of a mail: no script there is to learn what was agreed to.
+    """
     here = visit()
+    if here.has_secret_address:
+        return Markup("")
     consent = None if here.shared else here.consent()
     whole = consent is not None and _asks(here)
     version = here.schedule.in_force(here.now)
@@ -103,8 +108,14 @@ def consent_banner() -> Markup:
 
 
 def consent_granted(category: str) -> bool:
-    """Whether the visitor agreed to ``category``; raises UnknownCategory."""
-    return visit().consent().granted(category)
+    """Whether the visitor agreed to ``category``; raises UnknownCategory.
+
+    Nothing optional is where the address holds a link of a mail.
+    """
+    here = visit()
+    if here.has_secret_address:
+        return here.host.deployment.register[category].necessary
+    return here.consent().granted(category)
 
 
 def consent_script(
@@ -117,9 +128,12 @@ def consent_script(
     """A script that runs once ``category`` is granted: live for who agreed, blocked for all others.
 
     With ``{% call consent_script("analytics") %}...{% endcall %}`` the body is
-    inline and carries the host's nonce. Raises UnknownCategory.
+    inline and carries the host's nonce. Empty where the address holds a link of a mail, which
+    a script could read. Raises UnknownCategory.
     """
     here = visit()
+    if _is_left_out(here, category):
+        return Markup("")
     named = _attributes(attributes)
     body = Markup(caller()) if caller is not None else Markup("")
     nonce = page_nonce(here)
@@ -141,9 +155,11 @@ def consent_script(
 def consent_iframe(category: str, src: str, title: str, **attributes: str | bool | None) -> Markup:
     """A frame that loads once ``category`` is granted; others meet a placeholder that asks.
 
-    Raises UnknownCategory.
+    Empty where the address holds a link of a mail. Raises UnknownCategory.
     """
     here = visit()
+    if _is_left_out(here, category):
+        return Markup("")
     live = _live(here, category)
     language = current_language()
     context = common_context(here, language)
@@ -177,6 +193,10 @@ def _host_of(src: str) -> str:
         return urlsplit(src).hostname or ""
     except ValueError:
         return ""
+
+
+def _is_left_out(here: Visit, category: str) -> bool:
+    return here.has_secret_address and not here.host.deployment.register[category].necessary
 
 
 def _live(here: Visit, category: str) -> bool:

@@ -115,13 +115,7 @@ def _undo(here: Visit, token: str, purpose: str) -> Response:
     speak(found.language)
     t = WORDS[current_language()]
     if found.state is State.CONFIRMED:
-        return answer_step(
-            here,
-            t("You are subscribed"),
-            t("We write to you before the privacy policy changes."),
-            t("Each email has a link with which you unsubscribe at once."),
-            code="confirmed",
-        )
+        return _is_back(here)
     return answer_step(
         here,
         t("This cannot be undone any more"),
@@ -138,7 +132,18 @@ def _show_undo(here: Visit, token: str) -> Response:
     if found is None:
         raise unknown_link()
     speak(found.language)
-    return answer_left(here, found)
+    return _is_back(here) if found.state is State.CONFIRMED else answer_left(here, found)
+
+
+def _is_back(here: Visit) -> Response:
+    t = WORDS[current_language()]
+    return answer_step(
+        here,
+        t("You are subscribed"),
+        t("We write to you before the privacy policy changes."),
+        t("Each email has a link with which you unsubscribe at once."),
+        code="confirmed",
+    )
 
 
 def _export(here: Visit, token: str) -> Response:

@@ -23,13 +23,16 @@ EVEN_TIME = 0.05
 
 def show_subscribe() -> Response:
     """GET /subscribe: the form."""
-    return _form(visit(), 200)
+    here = visit()
+    here.form_printed = True
+    return _form(here, 200)
 
 
 def subscribe() -> Response:
     """POST /subscribe: 202 for every address, whoever it belongs to."""
     started = monotonic()
     here = visit()
+    here.form_printed = True
     check_origin()
     fields = read_fields("email", "lang")
     answer_in(fields["lang"])
@@ -83,8 +86,14 @@ def bad_address(typed: str) -> str:
 
 
 def consent_subscribe_form() -> Markup:
-    """The form alone, for the notice and a host's footer. It is the same for everybody and has no style of its own."""
+    """The form alone, for the notice and a host's footer. It is the same for everybody and has no style of its own.
+
+    Once in a page, and empty on the pages of a subscription: two would be one too many for whoever reads by ear.
+    """
     here = visit()
+    if here.form_printed:
+        return Markup("")
+    here.form_printed = True
     language = current_language()
 
     def form() -> Markup:

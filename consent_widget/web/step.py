@@ -34,10 +34,9 @@ def enter(here: Visit) -> None:
     here.quiet = True
     # One thing to do, and no form of another page that would carry the address along.
     here.bar_printed = True
-    here.default_headers = {
-        **here.default_headers,
-        **by_name(("Referrer-Policy", "strict-origin"), ("X-Robots-Tag", "noindex")),
-    }
+    here.form_printed = True
+    here.has_secret_address = True
+    here.fixed_headers = by_name(("Referrer-Policy", "strict-origin"), ("X-Robots-Tag", "noindex"))
 
 
 def speak(language: str) -> None:

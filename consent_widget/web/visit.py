@@ -120,8 +120,14 @@ class Visit:
         self.frame_printed = False
         #: The bar about the coming version stands in this page already, or need not.
         self.bar_printed = False
+        #: The form to subscribe stands in this page already, or need not.
+        self.form_printed = False
         #: What the answer leaves with unless it says otherwise itself; empty for the host's own pages.
         self.default_headers: Defaults = {}
+        #: What it leaves with whatever the host says.
+        self.fixed_headers: Defaults = {}
+        #: Its address holds a link of a mail, which no script of another may read.
+        self.has_secret_address = False
         #: The content security policy of a staff page: no hook of the host's takes it away.
         self.policy: str | None = None
         self._consent: Consent | None = None

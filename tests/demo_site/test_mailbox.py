@@ -158,3 +158,12 @@ def test_every_page_leads_to_it(app: Flask, lang: str) -> None:
 
     (link,) = [one for one in page.all("a") if one.attributes.get("href") == "/mailbox"]
     assert link.text == {"vi": "Hộp thư", "en": "Mailbox"}[lang]
+
+
+@pytest.mark.parametrize("page", ["confirm", "unsubscribe", "subscription"])
+def test_a_page_of_a_link_tells_no_other_site_its_address(app: Flask, page: str) -> None:
+    """This site sends a looser policy with its other pages."""
+    client = app.test_client()
+
+    assert client.get("/").headers["Referrer-Policy"] == "strict-origin-when-cross-origin"
+    assert client.get(f"/privacy/{page}/nobody").headers.getlist("Referrer-Policy") == ["strict-origin"]

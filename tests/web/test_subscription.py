@@ -5,15 +5,16 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from flask.testing import FlaskClient
+from jinja2 import ChoiceLoader, DictLoader
 from werkzeug.test import TestResponse
 
 from consent_widget.core.links import MANAGE, UNDO
 from consent_widget.core.subscription import State, Subscription
 from consent_widget.storage import subscription as storage
 from tests.conftest import MakeApp
-from tests.factories import Clock, Element, announce, deployment, read_page
+from tests.factories import Clock, Element, announce, decide, deployment, read_page
 from tests.letterbox import Letterbox
 from tests.mailroom import MAIL
 
@@ -249,6 +250,27 @@ def test_the_notice_holds_the_form(client: FlaskClient) -> None:
     assert form.one("label").all("input", name="email")
 
 
+def test_a_form_in_the_hosts_footer_stands_beside_no_other(make_app: MakeApp) -> None:
+    app = make_app(config=MAIL | {"CONSENT_WIDGET_BASE_TEMPLATE": "host.html"})
+    layout = (
+        "<title>x</title>{% block content %}{% endblock %}<footer>{{ consent_subscribe_form() }}</footer>"
+    )
+    app.jinja_loader = ChoiceLoader([DictLoader({"host.html": layout}), app.jinja_loader or DictLoader({})])
+    client, box = app.test_client(), Letterbox(deployment(app))
+    answers = [client.get(SUBSCRIBE), sign_up(client, "an"), sign_up(client)]
+    box.collect()
+    one = load(app)
+    answers += [client.get(box.link(READER, "confirm")), client.get("/privacy/confirm/nobody")]
+    answers += [client.get(link(app, page, one)) for page in ("subscription", "unsubscribe")]
+
+    for response in answers:
+        assert not read_page(response).one("footer").all("form")
+    notice = read_page(client.get("/privacy/vi/"))
+    assert len(notice.all("form", data_consent_widget="subscribe")) == 1
+    assert not notice.all("footer")[-1].all("form")
+    assert read_page(client.get("/privacy/preferences")).one("footer").all("form")
+
+
 # Confirming
 
 
@@ -366,6 +388,56 @@ def test_pages_with_a_link_are_for_its_owner_alone(
         assert response.headers["X-Robots-Tag"] == "noindex"
         assert not response.headers.getlist("Set-Cookie")
         assert not read_page(response).all(data_consent_widget="banner")
+
+
+@pytest.mark.parametrize("page", ["confirm", "subscription", "unsubscribe"])
+def test_the_host_cannot_loosen_who_learns_of_a_link(
+    app: Flask, client: FlaskClient, box: Letterbox, page: str
+) -> None:
+    @app.after_request
+    def set_own(response: Response) -> Response:
+        response.headers["Referrer-Policy"] = "unsafe-url"
+        response.headers["X-Robots-Tag"] = "all"
+        return response
+
+    sign_up(client)
+    box.collect()
+    path = box.link(READER, "confirm") if page == "confirm" else link(app, page, load(app))
+
+    for response in (client.get(path), client.post(path), client.get(f"/privacy/{page}/nobody")):
+        assert response.headers.getlist("Referrer-Policy") == ["strict-origin"]
+        assert response.headers.getlist("X-Robots-Tag") == ["noindex"]
+    assert client.get(SUBSCRIBE).headers["Referrer-Policy"] == "unsafe-url"
+
+
+HOST_LAYOUT = """<!doctype html><title>{% block title %}{% endblock %}</title>{{ consent_head() }}
+{{ consent_script("analytics", "https://stats.example/a.js") }}
+{% if consent_granted("analytics") %}<script src="https://stats.example/b.js"></script>{% endif %}
+{% call consent_script("analytics") %}/* inline */{% endcall %}
+{{ consent_script("necessary", "/needed.js") }}
+{{ consent_iframe("analytics", "https://stats.example/frame", "Stats") }}
+<main>{% block content %}{% endblock %}</main>"""
+
+
+@pytest.mark.parametrize("granted", [(), ("analytics",)])
+@pytest.mark.parametrize("page", ["confirm", "subscription", "unsubscribe"])
+def test_no_optional_script_can_read_a_link(make_app: MakeApp, page: str, granted: tuple[str, ...]) -> None:
+    """Whoever has the address of such a page may leave, read and erase: location.href would hand it on."""
+    app = make_app(config=MAIL | {"CONSENT_WIDGET_BASE_TEMPLATE": "host.html"})
+    app.jinja_loader = ChoiceLoader(
+        [DictLoader({"host.html": HOST_LAYOUT}), app.jinja_loader or DictLoader({})]
+    )
+    client, box = app.test_client(), Letterbox(deployment(app))
+    decide(client, *granted)
+    sign_up(client)
+    box.collect()
+    path = box.link(READER, "confirm") if page == "confirm" else link(app, page, load(app))
+    assert "stats.example" in client.get(SUBSCRIBE).text
+
+    for response in (client.get(path), client.post(path), client.get(f"/privacy/{page}/nobody")):
+        assert "stats.example" not in response.text
+        assert "inline" not in response.text
+        assert [one["src"] for one in read_page(response).all("script")] == ["/needed.js"]
 
 
 def test_nothing_else_is_asked_on_a_page_with_a_link(
@@ -500,6 +572,20 @@ def test_the_link_to_undo_opens_nothing_else(
     assert READER not in response.text
     assert load(app) == left
     assert READER not in client.get(link(app, "subscription", one, UNDO)).text
+
+
+def test_after_the_undo_its_address_says_that_one_is_subscribed(
+    app: Flask, client: FlaskClient, confirmed: Callable[[], Subscription]
+) -> None:
+    one = confirmed()
+    client.post(link(app, "unsubscribe", one), data=ONE_CLICK)
+    path = link(app, "subscription", one, UNDO)
+    client.post(path, data={"action": "undo"})
+
+    assert heading(client.get(path)) == "Bạn đã đăng ký nhận thông báo"
+    assert heading(client.get(f"{path}?lang=en")) == "You are subscribed"
+    assert heading(client.post(path, data={"action": "leave"})) == "Bạn đã đăng ký nhận thông báo"
+    assert load(app).state is State.CONFIRMED
 
 
 def test_a_second_visit_says_that_one_has_left(
