@@ -43,8 +43,9 @@ class MaildirTransport:
 
     def _open(self) -> Maildir:
         if self._box is None:
-            for part in ("tmp", "new", "cur"):
-                (self._path / part).mkdir(mode=0o700, parents=True, exist_ok=True)
+            # mkdir gives its mode to the last folder alone.
+            for folder in (self._path, *(self._path / part for part in ("tmp", "new", "cur"))):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._box = Maildir(self._path)
         return self._box
 

@@ -14,11 +14,15 @@ from ..storage import letter
 from ..storage import subscription as storage
 from ..storage.database import retrying
 from ..storage.letter import Told
+from ..storage.subscriber_list import bounces_of
 from .deployment import Deployment
 from .erasure import erase
 from .limits import check_network
 from .sign_up import ask_new_address
 from .subscription import open_link
+
+#: Beyond any that a mailbox can have; a sender of forged ones must not fill the answer.
+_MOST_REPORTS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +118,7 @@ def export(deployment: Deployment, token: str) -> dict[str, Any] | None:
         told = letter.told(connection, found.id)
         mails = letter.mails_of(connection, found.id)
         confirmations = storage.links_of(connection, found.id)
+        reports = bounces_of(connection, found.id, limit=_MOST_REPORTS)
         suppressed = storage.suppressed_for(connection, (found.address_hash,))
     return {
         "address": found.address,
@@ -155,6 +160,10 @@ def export(deployment: Deployment, token: str) -> dict[str, Any] | None:
                 "at": _iso(one.at),
             }
             for one in mails
+        ],
+        "reports": [
+            {"kind": one.kind, "code": one.code, "received_at": _iso(one.received_at), "text": one.raw}
+            for one in reports
         ],
     }
 

@@ -10,7 +10,7 @@ from ..core.subscription import Event, State, Subscription, advance
 from ..storage import subscription as storage
 from .audience import leave_campaigns
 from .deployment import Deployment
-from .journal import hashes_of, note_released, note_suppressed
+from .journal import hashes_of, note_left, note_released, note_suppressed
 
 #: Why: a report or an answer said that there is no such mailbox; a member of staff decided.
 BOUNCE, STAFF = "bounce", "staff"
@@ -57,6 +57,7 @@ def release(deployment: Deployment, connection: Connection, subscription_id: int
     storage.change_subscription(connection, found.id, state=advance(found.state, Event.RELEASE))
     storage.release(connection, hashes_of(deployment, found))
     note_released(deployment, found, now=now)
+    note_left(deployment, found, now=now)  # a backup from before the stop would have it subscribed
     return True
 
 

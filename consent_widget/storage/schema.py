@@ -37,6 +37,18 @@ def _file(engine: Engine) -> Path | None:
     return Path(str(name))
 
 
+def _make_private(file: Path) -> None:
+    """Make ``file`` for its owner alone, with the folders above it, where it is missing: it is to hold addresses.
+
+    SQLite gives its -wal and -shm the rights of the database.
+    """
+    missing = [folder for folder in file.parents if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    if not file.exists():
+        file.touch(mode=0o600)
+
+
 def is_missing(engine: Engine) -> bool:
     """Whether it is a SQLite file that does not exist yet; asking it would make an empty one."""
     file = _file(engine)
@@ -54,7 +66,7 @@ def upgrade(engine: Engine) -> None:
     """Bring the database to the newest revision, if it has another, and set the guards of its tables."""
     file = _file(engine)
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        _make_private(file)
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     with engine.connect() as plain:

@@ -1,6 +1,8 @@
 """Mails as files: whole or not there, and a folder that is out of reach is said, not raised."""
 
 import mailbox
+import os
+import stat
 import threading
 from pathlib import Path
 
@@ -25,6 +27,17 @@ def test_a_mail_lies_there_with_its_envelope(tmp_path: Path) -> None:
     assert path.name in reply.text
     (mail,) = mailbox.Maildir(tmp_path / "mails")
     assert (mail["Return-Path"], mail["Subject"]) == (f"<{SENDER}>", "A new version")
+
+
+def test_new_folders_are_for_their_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        assert MaildirTransport(tmp_path / "mails").probe() is None
+    finally:
+        os.umask(before)
+
+    for folder in (tmp_path / "mails", *(tmp_path / "mails").iterdir()):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_several_writers_lose_nothing(tmp_path: Path) -> None:

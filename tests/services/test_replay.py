@@ -134,6 +134,23 @@ def test_on_a_database_that_was_not_restored_there_is_nothing_to_do(mailroom: Ma
     assert load(mailroom, released).state is State.UNSUBSCRIBED
 
 
+def test_whom_staff_stopped_and_released_stays_away(mailroom: Mailroom, site: Site, copy: Copy) -> None:
+    """Releasing subscribes nobody, and neither does a backup from before."""
+    (number,) = mailroom.ids(mailroom.subscribe(1))
+    backup = copy(mailroom.deployment.database)
+    mailroom.clock.tick(hours=1)
+    with mailroom.deployment.database.writing() as connection:
+        suppress(mailroom.deployment, connection, number, reason="staff", now=mailroom.clock())
+    with mailroom.deployment.database.writing() as connection:
+        release(mailroom.deployment, connection, number, now=mailroom.clock())
+
+    restored = site.on(backup)
+
+    assert replayed(restored) == Replayed(left=1)
+    assert load(restored, number).state is State.UNSUBSCRIBED
+    assert replayed(restored).is_nothing
+
+
 def test_a_person_who_came_back_after_an_erasure_is_not_erased(mailroom: Mailroom) -> None:
     (address,) = mailroom.subscribe(1)
     erase_one(mailroom, mailroom.ids([address])[0])

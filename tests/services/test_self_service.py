@@ -13,6 +13,7 @@ from consent_widget.services import subscription as subscriptions
 from consent_widget.services.sign_up import request_again, request_subscription
 from consent_widget.services.suppression import suppress
 from consent_widget.storage import subscription as storage
+from consent_widget.storage.bounce import add_report
 from tests.letterbox import Letterbox
 from tests.mailroom import Mailroom
 
@@ -250,6 +251,31 @@ def test_the_export_holds_every_field(mailroom: Mailroom, box: Letterbox) -> Non
     assert [told["version"] for told in found["told"]] == [2]
     assert [link["purpose"] for link in found["confirmations"]] == ["confirm", "address"]
     assert one.salt not in json.dumps(found)
+
+
+def test_the_export_holds_the_reports_of_mails_that_came_back(mailroom: Mailroom, box: Letterbox) -> None:
+    one, other = confirmed(mailroom, box), confirmed(mailroom, box, NEW)
+    with mailroom.deployment.database.writing() as connection:
+        for whose, code, raw in ((one, "5.1.1", None), (one, "", "unreadable"), (other, "4.2.2", None)):
+            assert add_report(
+                connection,
+                delivery_id=None,
+                subscription_id=whose.id,
+                kind="hard",
+                code=code,
+                digest=secrets.token_hex(32),
+                raw=raw,
+                received_at=mailroom.clock(),
+            )
+
+    found = service.export(mailroom.deployment, manage(mailroom, one))
+
+    assert found is not None
+    assert [(report["code"], report["text"]) for report in found["reports"]] == [
+        ("", "unreadable"),
+        ("5.1.1", None),
+    ]
+    assert found["reports"][0]["received_at"] == mailroom.clock().isoformat(timespec="seconds")
 
 
 def test_erasing_takes_the_address_out_and_stops_the_mails(mailroom: Mailroom, box: Letterbox) -> None:

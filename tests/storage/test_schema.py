@@ -1,6 +1,9 @@
 """Migrations give exactly the tables the queries know, on every database, and touch nothing else."""
 
 import ast
+import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,6 +44,42 @@ TABLES = {
 
 def tables(database: Database) -> set[str]:
     return set(sa.inspect(database.engine).get_table_names())
+
+
+@pytest.fixture
+def usual_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("usual_umask")
+def test_a_new_sqlite_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """Addresses stand in it, and other users of the machine are no readers of it."""
+    file = tmp_path / "instance" / "data" / "site.db"
+    made = Database(open_engine(f"sqlite:///{file}"))
+
+    upgrade_database(made)
+
+    with made.writing() as connection:
+        connection.execute(sa.text("DELETE FROM cw_job"))
+        files = sorted(file.parent.iterdir())
+        assert [one.suffix for one in files] == [".db", ".db-shm", ".db-wal"]
+        assert {stat.S_IMODE(one.stat().st_mode) for one in files} == {0o600}
+    for folder in (file.parent, file.parent.parent):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.usefixtures("usual_umask")
+def test_a_sqlite_file_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    file = tmp_path / "site.db"
+    file.touch(mode=0o640)
+    folder = tmp_path.stat().st_mode
+
+    upgrade_database(Database(open_engine(f"sqlite:///{file}")))
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert tmp_path.stat().st_mode == folder
 
 
 def test_migrations_give_exactly_what_the_queries_know(database: Database) -> None:
