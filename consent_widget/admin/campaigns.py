@@ -14,6 +14,7 @@ from ..core.errors import Conflict, InputError
 from ..core.staff import Staff
 from ..services import campaign as service
 from ..services.campaign import Progress
+from ..services.setup import unattended_since
 from ..services.subscriber_access import check_words
 from ..services.subscriber_list import PER_PAGE, READERS, list_unknown_mails
 from .chart import say_share, show_parts
@@ -48,6 +49,7 @@ def show_campaigns() -> Response:
             "next": shown[-1].campaign.id if len(found) > _PER_PAGE else None,
             "is_first": before is None,
             "is_live": any(one.campaign.state is State.RUNNING for one in shown),
+            "unattended_since": unattended_since(deployment, now=now),
             "read_at": _clock_time(now, t),
             "may_see": bool(current_staff().roles & READERS),
         },

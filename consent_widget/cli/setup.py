@@ -1,6 +1,7 @@
 """``flask consent upgrade | check``: is this installation fit to serve?"""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from ..mail.url import is_this_machine, probe
 from ..services.deployment import Deployment
 from ..services.journal import read
 from ..services.ledger import verify
-from ..services.setup import check_key_change, has_subscriptions, upgrade_database
+from ..services.setup import check_key_change, has_subscriptions, unattended_since, upgrade_database
 from .group import commands, current_deployment, fail, json_option
 from .log import told_problem
 
@@ -65,6 +66,14 @@ def _mail_warnings(settings: Settings) -> list[str]:
     ]
 
 
+def _worker_warnings(deployment: Deployment, now: datetime) -> list[str]:
+    since = unattended_since(deployment, now=now)
+    if since is None:
+        return []
+    told = f"Mails have been waiting since {since:%Y-%m-%d %H:%M} UTC and no worker runs: "
+    return [f"{told}start `flask consent worker`, or let cron run `flask consent deliver`."]
+
+
 @commands.command("check")
 @json_option
 def check(as_json: bool) -> None:
@@ -80,6 +89,7 @@ def check(as_json: bool) -> None:
         warnings += [changed] if changed else []
         if deployment.settings.erasure_file is None and has_subscriptions(deployment.database):
             warnings.append(f"{PREFIX}ERASURE_FILE is not set: a restored backup brings back who was erased.")
+        warnings += _worker_warnings(deployment, now)
     wrong += _journal_problems(deployment)
     wrong += _mail_problems(deployment.settings)
     warnings += _mail_warnings(deployment.settings)

@@ -1,13 +1,20 @@
 """Is this installation fit to serve? Asked at start-up, by `flask consent check` and by /health."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from ..core.campaign import State
 from ..core.errors import SchemaError, StoreUnavailable
 from ..storage import schema
+from ..storage.campaign import load_campaigns
 from ..storage.database import Database
+from ..storage.delivery import oldest_due
+from ..storage.job import taken_at
 from ..storage.keys import known_keys, remember_keys
 from ..storage.subscription import count_subscriptions
 from .deployment import Deployment
+
+#: A worker looks for mails every minute, cron every few minutes.
+_LATE = timedelta(minutes=10)
 
 CURE = "Run `flask consent upgrade`."
 
@@ -108,3 +115,23 @@ def has_subscriptions(database: Database) -> bool:
     """
     with database.reading() as connection:
         return bool(count_subscriptions(connection))
+
+
+def unattended_since(deployment: Deployment, *, now: datetime) -> datetime | None:
+    """Since when a mail waits that no worker comes for; None where all is well.
+
+    A great campaign keeps its last mails waiting for hours although workers run: those are not
+    left alone unless the sweep is late as well, which every worker keeps going.
+
+    Raises:
+        StoreUnavailable: the database did not answer.
+    """
+    with deployment.database.reading() as connection:
+        swept_at = taken_at(connection, "sweep")
+        if swept_at is not None and now - swept_at <= _LATE:
+            return None
+        running = load_campaigns(connection, states=(State.RUNNING,))
+        waiting = [one.created_at for one in running if one.prepared_at is None]
+        due = oldest_due(connection, (None, *(one.id for one in running)), now=now)
+    since = min([*waiting, *([due] if due else [])], default=now)
+    return since if now - since > _LATE else None

@@ -1,5 +1,6 @@
 """Deliveries: one row for each mail to one subscription; the truth of what was sent."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -207,6 +208,22 @@ def has_open(connection: Connection, campaign_id: int) -> bool:
         deliveries.c.campaign_id == campaign_id, deliveries.c.state.in_(OPEN)
     )
     return connection.execute(chosen.limit(1)).first() is not None
+
+
+def oldest_due(
+    connection: Connection, campaign_ids: Iterable[int | None], *, now: datetime
+) -> datetime | None:
+    """Since when the oldest pending row of these campaigns is due, None among them for letters; None where none is."""
+    first = [
+        connection.execute(
+            select(deliveries.c.at)
+            .where(of_campaign(one), deliveries.c.state == State.PENDING, deliveries.c.at <= now)
+            .order_by(deliveries.c.at)
+            .limit(1)
+        ).scalar()
+        for one in campaign_ids
+    ]
+    return min((at for at in first if at is not None), default=None)
 
 
 def load_deliveries(

@@ -18,6 +18,7 @@ from consent_widget.render.catalogue import WORDS
 from consent_widget.services.audience import join_campaigns
 from consent_widget.services.campaign import count_rows, load_campaign, pause_for
 from consent_widget.services.decision import withdraw_version
+from consent_widget.services.jobs import take
 from consent_widget.storage.audit import read_acts
 from consent_widget.storage.campaign import campaigns
 from tests.admin.newsroom import ADMIN, STAFF, Newsroom
@@ -233,6 +234,15 @@ def test_a_worker_that_does_not_run_is_thought_of(sending: Newsroom) -> None:
 
     assert "No mail was accepted since 1 December 2026, 09:00" in page
     assert "flask consent worker" in page
+
+
+def test_that_no_worker_runs_stands_above_the_campaigns(sending: Newsroom) -> None:
+    sending.clock.now = NOW + timedelta(minutes=11)
+    waiting = page_of(sending, path="/campaigns")
+    take(sending.deployment, "sweep", timedelta(minutes=1), sending.clock.now)
+
+    assert "Mails have been waiting since 1 December 2026, 09:00" in waiting
+    assert "Mails have been waiting" not in page_of(sending, path="/campaigns")
 
 
 def test_coverage_at_the_effective_date(sending: Newsroom) -> None:

@@ -8,9 +8,10 @@ import pytest
 from flask import Flask
 
 from tests.conftest import MakeApp
-from tests.factories import KEY
+from tests.factories import KEY, Clock
 from tests.mail.scripted import Say, always, scripted
 from tests.mail.sink import running_sink
+from tests.mailroom import Mailroom
 
 MAIL = {"mail_from": "privacy@demo.example", "public_url": "https://www.demo.example"}
 
@@ -31,7 +32,10 @@ def serving(make_app: MakeApp, **options: Any) -> Flask:
 
 def test_a_server_that_takes_our_mail_is_fine_and_gets_none(make_app: MakeApp, tmp_path: Path) -> None:
     with running_sink(tmp_path) as sink:
-        assert check(serving(make_app, mail_url=sink.url, **MAIL)) == (0, [], [])
+        app = serving(make_app, mail_url=sink.url, **MAIL)
+        assert check(app) == (0, [], [])
+        told = app.test_cli_runner().invoke(args=["consent", "check"]).output
+        assert told.endswith("ok: settings, keys, schema, notice, log and mail.\n")
         assert sink.mails == []
 
 
@@ -119,6 +123,22 @@ def test_http_is_an_error_where_others_get_to_the_site(
     (told,) = problems if is_wrong else warnings
     assert told.startswith("CONSENT_WIDGET_PUBLIC_URL is http")
     assert (problems == []) is not is_wrong
+
+
+def test_mails_that_wait_without_a_worker_are_a_warning(
+    make_app: MakeApp, tmp_path: Path, clock: Clock
+) -> None:
+    app = serving(make_app, mail_url=f"maildir:{tmp_path / 'mails'}", **MAIL)
+    mailroom = Mailroom(app, clock)
+    mailroom.subscribe(1)
+    mailroom.announce()
+    clock.tick(minutes=11)
+
+    status, problems, (warning,) = check(app)
+
+    assert (status, problems) == (0, [])
+    assert warning.startswith("Mails have been waiting since 2026-12-01 02:00 UTC and no worker runs")
+    assert "flask consent worker" in warning
 
 
 def test_https_is_no_news(make_app: MakeApp, tmp_path: Path) -> None:

@@ -1,15 +1,26 @@
 """What keeps an installation from serving, and the warning about a key promoted in one step."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import Flask
+from sqlalchemy import update
 
 from consent_widget.core.signing import fingerprint
-from consent_widget.services.setup import check_key_change, note_keys, problems, upgrade_database
+from consent_widget.services.campaign import pause, resume
+from consent_widget.services.jobs import take
+from consent_widget.services.setup import (
+    check_key_change,
+    note_keys,
+    problems,
+    unattended_since,
+    upgrade_database,
+)
 from consent_widget.storage.database import Database
+from consent_widget.storage.delivery import deliveries
 from consent_widget.storage.keys import known_keys
 from tests.conftest import MakeApp
 from tests.factories import IN_FORCE_SINCE, NOW, deployment
+from tests.mailroom import APPROVER, Mailroom, Relay
 
 OLD, NEW = fingerprint("o" * 40), fingerprint("n" * 40)
 
@@ -84,3 +95,45 @@ def test_a_key_promoted_in_one_step_is_warned_of_until_it_serves_with_the_cure(d
 def test_the_same_key_twice_does_no_harm(database: Database) -> None:
     assert check_key_change(database, (OLD, OLD), now=NOW) is None
     assert check_key_change(database, (OLD, OLD), now=NOW) is None
+
+
+def test_mails_that_no_worker_comes_for_are_noticed(mailroom: Mailroom) -> None:
+    """Before their rows are made, afterwards, and letters as well; not while a worker looks after them."""
+    began = mailroom.clock()
+    mailroom.subscribe(2)
+    mailroom.announce()
+    assert since(mailroom) is None
+
+    mailroom.clock.tick(minutes=11)
+    assert since(mailroom) == began
+
+    mailroom.deliver(Relay(), limit=1)
+    made = mailroom.clock()
+    mailroom.clock.tick(minutes=11)
+    assert since(mailroom) == made
+    assert take(mailroom.deployment, "sweep", timedelta(minutes=1), mailroom.clock())
+    assert since(mailroom) is None
+
+    mailroom.clock.tick(minutes=11)
+    with mailroom.deployment.database.writing() as connection:
+        connection.execute(update(deliveries).values(campaign_id=None))
+    assert since(mailroom) == made
+
+
+def test_what_is_not_due_waits_for_no_worker(mailroom: Mailroom) -> None:
+    mailroom.subscribe(2)
+    mailroom.announce()
+    mailroom.clock.tick(minutes=11)
+    campaign = mailroom.campaign()
+    pause(mailroom.deployment, campaign.id, reason="", staff=APPROVER, now=mailroom.clock())
+    assert since(mailroom) is None
+
+    resume(mailroom.deployment, campaign.id, staff=APPROVER, now=mailroom.clock())
+    mailroom.deliver(Relay())
+    mailroom.clock.tick(minutes=11)
+
+    assert since(mailroom) is None
+
+
+def since(mailroom: Mailroom) -> datetime | None:
+    return unattended_since(mailroom.deployment, now=mailroom.clock())
