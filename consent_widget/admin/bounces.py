@@ -1,13 +1,13 @@
 """Reports of mails that came back and that nobody could read: for people to look at."""
 
-from flask import Response
+from flask import Response, request
 
 from ..core.campaign import DECIDERS
 from ..services.subscriber_access import open_bounce
-from ..services.subscriber_list import list_unread_bounces
+from ..services.subscriber_list import PER_PAGE, list_unread_bounces
 from .desk import desk
 from .guard import current_staff, form_token, guarded
-from .page import answer_page
+from .page import answer_page, read_id
 
 #: Of a longer report, in bytes, services.bounce keeps no more.
 _KEPT = 8 * 1024
@@ -15,7 +15,7 @@ _KEPT = 8 * 1024
 
 @guarded
 def show_bounces() -> Response:
-    """GET: the newest, without what they say: that holds addresses."""
+    """GET: page by page, without what they say: that holds addresses."""
     return _answer({})
 
 
@@ -30,9 +30,12 @@ def show_bounce(id: int) -> Response:  # noqa: A002  # the name in the route
 
 def _answer(context: dict[str, object]) -> Response:
     staff = current_staff()
-    rows = list_unread_bounces(desk().deployment, staff=staff)
+    before = read_id(request.args.get("before"))
+    rows = list_unread_bounces(desk().deployment, staff=staff, before=before, limit=PER_PAGE + 1)
     given: dict[str, object] = {
-        "rows": rows,
+        "rows": rows[:PER_PAGE],
+        "next": rows[PER_PAGE - 1].id if len(rows) > PER_PAGE else None,
+        "is_first": before is None,
         "opened": None,
         "may_decide": bool(staff.roles & DECIDERS),
         "csrf_token": form_token(staff),

@@ -23,7 +23,7 @@ from .guard import current_staff, form_token, guarded, note_done, take_done
 from .mail_codes import show_failures
 from .mail_words import explain_pause, say_campaign, say_kind, say_mail_done, say_mail_error, say_policy
 from .pace import say_pace
-from .page import answer_page
+from .page import answer_page, read_id
 from .problems import code_of, status_of
 from .sayings import say_error
 
@@ -39,7 +39,7 @@ def show_campaigns() -> Response:
     """GET: every campaign, newest first, with how far it is."""
     t, deployment = words(), desk().deployment
     now = deployment.clock()
-    before = _id(request.args.get("before"))
+    before = read_id(request.args.get("before"), digits=9)
     found = [one for one in service.list_campaigns(deployment) if before is None or one.id < before]
     shown = [service.progress_of(deployment, one.id, now=now) for one in found[:_PER_PAGE]]
     return answer_page(
@@ -203,9 +203,3 @@ def _clock_time(now: datetime, t: Words) -> str:
 def _known(campaign_id: int) -> int:
     """The id, 0 where none can be so large: that there is no such campaign is said by whoever looks."""
     return campaign_id if campaign_id <= _MAX_ID else 0
-
-
-def _id(written: str | None) -> int | None:
-    if not written or not written.isascii() or not written.isdecimal() or len(written) > 9:
-        return None
-    return int(written)

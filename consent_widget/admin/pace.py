@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from babel.dates import format_timedelta
 from babel.numbers import format_decimal
 
-from ..core.campaign import State
+from ..core.campaign import Kind, State
 from ..services.campaign import Progress
 from .desk import Words
 from .page import show_moment
@@ -24,6 +24,7 @@ class Pace:
 
 
 def say_pace(progress: Progress, now: datetime, t: Words) -> Pace:
+    """A correction says that a version does not come: it has no date to be in time for."""
     campaign = progress.campaign
     effective = show_moment(campaign.closes_at, t)
     if campaign.state is State.DONE:
@@ -31,6 +32,8 @@ def say_pace(progress: Progress, now: datetime, t: Words) -> Pace:
     if campaign.state is State.WITHDRAWN:
         return Pace(said=t("The version was withdrawn, so nobody is told of it any more."))
     if campaign.state is State.PAUSED:
+        if campaign.kind is Kind.CORRECTION:
+            return Pace(said=t("Nothing is sent until it is resumed."))
         return Pace(
             said=t(
                 "Nothing is sent until it is resumed. The version takes effect on %(date)s.", date=effective
@@ -65,6 +68,8 @@ def _sending(progress: Progress, effective: str, now: datetime, t: Words) -> Pac
         left=_span(progress.left, t),
         end=show_moment(progress.ends_at, t),
     )
+    if progress.campaign.kind is Kind.CORRECTION:
+        return Pace(said=said)
     if progress.is_in_time:
         before = t("That is before the version takes effect on %(date)s.", date=effective)
         return Pace(said=f"{said} {before}")
@@ -72,7 +77,7 @@ def _sending(progress: Progress, effective: str, now: datetime, t: Words) -> Pac
 
 
 def _late(progress: Progress, effective: str, t: Words) -> str:
-    if progress.is_in_time is not False:
+    if progress.is_in_time is not False or progress.campaign.kind is Kind.CORRECTION:
         return ""
     if progress.campaign.state is State.DONE:
         return t("The last ones were settled after the version took effect on %(date)s.", date=effective)

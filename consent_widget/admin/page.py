@@ -56,3 +56,10 @@ def _section(path: str) -> str:
 def show_moment(when: datetime, t: Words) -> str:
     """A time as people write it, with the deployment's zone."""
     return moment(when, zone=desk().deployment.settings.timezone, language=t.language)
+
+
+def read_id(written: str | None, *, digits: int = 18) -> int | None:
+    """The id in a link; None where it is none, or longer than the database's."""
+    if not written or not written.isascii() or not written.isdecimal() or len(written) > digits:
+        return None
+    return int(written)

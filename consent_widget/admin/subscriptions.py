@@ -30,7 +30,7 @@ from .mail_words import (
     say_mail_error,
     say_subscription,
 )
-from .page import answer_page
+from .page import answer_page, read_id
 
 _COLUMNS = (
     "id",
@@ -51,7 +51,7 @@ def show_subscriptions() -> Response:
     """GET: how many there are; for whoever may see single ones, page by page, ``state`` those in one state."""
     staff = current_staff()
     state = _state(request.args.get("state"))
-    before = _id(request.args.get("before"))
+    before = read_id(request.args.get("before"))
     rows: list[Listed] = []
     if staff.roles & READERS:
         deployment = desk().deployment
@@ -158,9 +158,3 @@ def _row(one: Listed, t: Words) -> dict[str, Any]:
 
 def _state(written: str | None) -> State | None:
     return State(written) if written in list(State) else None
-
-
-def _id(written: str | None) -> int | None:
-    if not written or not written.isascii() or not written.isdecimal() or len(written) > 18:
-        return None
-    return int(written)

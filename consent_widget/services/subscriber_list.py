@@ -134,8 +134,10 @@ def list_unknown_mails(
         return storage.unknown_mails(connection, campaign_id, limit=limit)
 
 
-def list_unread_bounces(deployment: Deployment, *, staff: Staff, limit: int = PER_PAGE) -> list[Bounce]:
-    """The newest reports of mails that came back and could not be read.
+def list_unread_bounces(
+    deployment: Deployment, *, staff: Staff, before: int | None = None, limit: int = PER_PAGE
+) -> list[Bounce]:
+    """Reports that could not be read, newest first: about mails of ours, then all others; behind ``before``.
 
     Raises:
         Forbidden: ``role``.
@@ -143,7 +145,7 @@ def list_unread_bounces(deployment: Deployment, *, staff: Staff, limit: int = PE
     """
     check_reader(staff)
     with deployment.database.reading() as connection:
-        return storage.unread_bounces(connection, limit=limit)
+        return storage.unread_bounces(connection, limit=limit, before=before)
 
 
 def find_subscription(connection: Connection, subscription_id: int) -> Subscription:

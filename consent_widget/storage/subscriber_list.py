@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from ..core.delivery import Kind
 from ..core.delivery import State as Delivered
@@ -181,11 +181,21 @@ def bounces_of(connection: Connection, subscription_id: int, *, limit: int) -> l
     return [Bounce(**row) for row in rows]
 
 
-def unread_bounces(connection: Connection, *, limit: int) -> list[Bounce]:
-    """The newest reports that could not be read."""
-    rows = connection.execute(
-        select(*_BOUNCE).where(bounces.c.raw.is_not(None)).order_by(bounces.c.id.desc()).limit(limit)
-    ).mappings()
+def unread_bounces(connection: Connection, *, limit: int, before: int | None = None) -> list[Bounce]:
+    """Reports that could not be read, newest first: those about mails of ours, behind them all others.
+
+    ``before`` is the id of the last one on the page before.
+    """
+    is_ours = bounces.c.subscription_id.is_not(None)
+    chosen = select(*_BOUNCE).where(bounces.c.raw.is_not(None))
+    if before is not None:
+        last = select(bounces.c.subscription_id).where(bounces.c.id == before)
+        is_older = bounces.c.id < before
+        has_owner = last.scalar_subquery().is_not(None)
+        chosen = chosen.where(
+            or_(and_(has_owner, or_(~is_ours, is_older)), and_(~has_owner, ~is_ours, is_older))
+        )
+    rows = connection.execute(chosen.order_by(is_ours.desc(), bounces.c.id.desc()).limit(limit)).mappings()
     return [Bounce(**row) for row in rows]
 
 

@@ -15,7 +15,7 @@ from consent_widget.core.campaign import PauseReason, Policy
 from consent_widget.core.delivery import MAX_ATTEMPTS, Counts, wait
 from consent_widget.core.delivery import State as Row
 from consent_widget.render.catalogue import WORDS
-from consent_widget.services.audience import join_campaigns
+from consent_widget.services.audience import join_campaigns, prepare
 from consent_widget.services.campaign import count_rows, load_campaign, pause_for
 from consent_widget.services.decision import withdraw_version
 from consent_widget.services.jobs import take
@@ -291,6 +291,27 @@ def test_a_withdrawn_version_and_its_correction(stored: Newsroom) -> None:
     assert not re.search(r'value="(retry_failed|resend_unknown|policy|pause|resume)"', page)
 
 
+@pytest.mark.parametrize("minutes", [2, 60])
+def test_a_correction_speaks_of_no_date_to_come(sending: Newsroom, minutes: int) -> None:
+    draft = sending.load(2)
+    withdraw_version(
+        sending.deployment, 2, revision=draft.revision, reason="Sai", staff=STAFF["minh"], now=sending.clock()
+    )
+    prepare(sending.deployment, now=sending.clock)
+    sending.clock.now = NOW + timedelta(minutes=minutes)
+    withdrawn, running = page_of(sending), page_of(sending, path="/campaigns/2")
+    with sending.deployment.database.writing() as connection:
+        pause_for(sending.deployment, connection, 2, reason=PauseReason.STAFF, detail="", now=sending.clock())
+    paused = page_of(sending, path="/campaigns/2")
+
+    assert "What to do" not in withdrawn
+    assert "<dt>Announced</dt>" in withdrawn
+    assert "Nothing is sent until it is resumed.</p>" in paused
+    for page in (running, paused):
+        assert "<dt>Withdrawn</dt>" in page
+        assert not re.search("announcement|Announced|Takes effect|takes effect", page.partition("<main")[2])
+
+
 def test_without_any_campaign(newsroom: Newsroom) -> None:
     assert "There is none yet." in page_of(newsroom, path="/campaigns")
 
@@ -415,7 +436,7 @@ def test_the_script_finds_what_it_renews(sending: Newsroom) -> None:
     parts = [one["data-live-part"] for one in tree.all() if "data-live-part" in one.attributes]
 
     assert len(parts) == len(set(parts))
-    assert {"time", "progress", "facts", "failures", "unknown", "paused"} <= set(parts)
+    assert {"done", "time", "progress", "facts", "failures", "unknown", "paused"} <= set(parts)
     assert 'href="/privacy/admin/campaigns/1">Refresh</a>' in page_of(sending)
     assert "data-live-lost" in page_of(sending)
 

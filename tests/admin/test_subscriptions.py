@@ -520,6 +520,26 @@ def test_reports_are_listed_without_their_words(stored_newsroom: Newsroom) -> No
     assert "action=" not in stored_newsroom.browser("hoa").get(f"{ADMIN}/bounces").text.partition("<main")[2]
 
 
+def test_reports_about_mails_of_ours_stand_first_and_none_is_left_out(stored_newsroom: Newsroom) -> None:
+    one = subscribe(stored_newsroom.deployment)
+    ours = [report(stored_newsroom.deployment, f"{at}", subscription_id=one) for at in range(55)]
+    others = [report(stored_newsroom.deployment, f"other {at}") for at in range(60)]
+    browser = stored_newsroom.browser("minh")
+
+    found: list[str] = []
+    pages: list[str] = []
+    path: str | None = f"{ADMIN}/bounces?lang=en"
+    while path:
+        pages.append(browser.get(path).text)
+        found += re.findall(r'action="/privacy/admin/bounces/(\d+)"', pages[-1])
+        following = re.search(r'rel="next" href="([^"]+)"', pages[-1])
+        path = f"{following[1]}&lang=en" if following else None
+
+    assert [int(one) for one in found] == ours[::-1] + others[::-1]
+    assert "not for a mail of ours" not in pages[0]
+    assert "not for a mail of ours" in pages[1]
+
+
 @pytest.mark.parametrize("text", ["a" * 9000, "ề" * 4000, "a"])
 def test_a_report_that_was_cut_says_so(newsroom: Newsroom, text: str) -> None:
     content = f"From: a@example.vn\nContent-Type: text/plain; charset=utf-8\n\n{text}".encode()
