@@ -312,10 +312,10 @@ def test_the_database_out_of_reach_is_told_and_not_traced(make_office: MakeOffic
     page = browser.get(SIGN_IN)
     office.database.engine.dispose()
     with office.database.writing() as connection:
-        connection.exec_driver_sql("DROP TABLE cw_count")
+        connection.exec_driver_sql("DROP TABLE cw_staff_account")
 
     answer = browser.post(SIGN_IN, data={"email": EMAIL, "password": PASSWORD, "token": token_of(page)})
 
     assert answer.status_code == 503
     assert "Traceback" not in answer.text
-    assert "cw_count" not in answer.text
+    assert "cw_staff_account" not in answer.text
