@@ -52,7 +52,7 @@ def subscribe() -> Response:
         status, code, message, retry_after = for_now(error)
         return _refused(here, status, code, message, typed=fields["email"], retry_after=retry_after)
     wait_even(started)
-    return answer_sent(here)
+    return answer_sent(here, typed=fields["email"])
 
 
 def wait_even(started: float) -> None:
@@ -60,9 +60,16 @@ def wait_even(started: float) -> None:
     sleep(max(0.0, started + EVEN_TIME - monotonic()))
 
 
-def answer_sent(here: Visit) -> Response:
-    """202: a letter is on its way, if one may be sent."""
+def answer_sent(here: Visit, *, typed: str = "") -> Response:
+    """202: a letter is on its way, if one may be sent; ``typed`` is shown, and of it nothing else depends."""
     t = WORDS[current_language()]
+    hint, links = t("Nothing came? Look into the spam folder."), []
+    if typed:
+        hint = t(
+            "Nothing came? Look into the spam folder, and check that the address was typed correctly: %(address)s",
+            address=_short(typed),
+        )
+        links.append((f"{here.base}/subscribe?lang={t.language}", t("Enter another address")))
     return answer_step(
         here,
         t("Look into your mailbox"),
@@ -70,10 +77,10 @@ def answer_sent(here: Visit) -> Response:
         t(
             "Open the link in it and press the button there: only then are you subscribed. The link holds for 72 hours."
         ),
-        t("Nothing came? Look into the spam folder, and check that the address was typed correctly."),
+        hint,
         status=202,
         code="accepted",
-        links=[(f"{here.base}/subscribe?lang={t.language}", t("Enter another address"))],
+        links=links,
     )
 
 

@@ -145,6 +145,7 @@ def _explain(here: Visit, found: service.Found) -> Response:
             status=410,
             code="expired",
         )
+    may_sign_up = found.link.purpose is Purpose.CONFIRM
     return answer_step(
         here,
         t("This link is no longer valid"),
@@ -152,7 +153,7 @@ def _explain(here: Visit, found: service.Found) -> Response:
         status=410,
         code="expired",
         buttons=[Button(path=own_address(here), label=t("Send a new link"), name="action", value="again")],
-        links=[sign_up],
+        links=[sign_up] if may_sign_up else [],
     )
 
 

@@ -54,7 +54,8 @@ def test_mail_bombing(case: Case, networks: int, quick: Readers) -> None:
     for turn in range(volume(40, 5000)):
         spelled = SPELLED[turn % len(SPELLED)].format(turn)
         answer = quick.sign_up(spelled, network=f"10.1.{turn % networks >> 8}.{turn % networks & 255}")
-        answers.add((answer.status_code, answer.data if answer.status_code == 202 else b""))
+        said = answer.data.replace(spelled.encode(), b"(typed)")
+        answers.add((answer.status_code, said if answer.status_code == 202 else b""))
         quick.box.collect()
 
     assert len(quick.box.relay.taken) == 3
@@ -178,7 +179,10 @@ def test_sign_up_does_not_tell_who_is_subscribed(case: Case, readers: Readers, c
                 started = time.perf_counter()
                 answer = readers.sign_up(f"{name}@good.example")
                 seconds[kind].append(time.perf_counter() - started)
-                answers.add((answer.status_code, answer.data, str(answer.headers)))
+                # What was typed is shown, and nothing else differs.
+                assert int(answer.headers.pop("Content-Length")) == len(answer.data)
+                said = answer.data.replace(f"{name}@good.example".encode(), b"(typed)")
+                answers.add((answer.status_code, said, str(answer.headers)))
         chances = {kind: same_chance(seconds["new"], seconds[kind]) for kind in kinds[1:]}
         if min(chances.values()) > 0.01:
             break

@@ -92,7 +92,7 @@ def test_a_sign_up_is_accepted_and_a_letter_goes_out(client: FlaskClient, box: L
     response = sign_up(client)
 
     assert (response.status_code, heading(response)) == (202, "Hãy kiểm tra hộp thư của bạn")
-    assert READER not in response.text
+    assert READER in read_page(response).one("main").text, "so that a slip is seen"
     assert box.collect() == [READER]
 
 
@@ -105,7 +105,9 @@ def test_the_answer_is_the_same_for_every_address(
     known, again, new = sign_up(client), sign_up(client), sign_up(client, "new@good.example")
 
     assert {known.status_code, again.status_code, new.status_code} == {202}
-    assert known.data == again.data == new.data
+    assert known.data == again.data == new.data.replace(b"new@good.example", READER.encode())
+    lengths = [int(one.headers.pop("Content-Length")) for one in (known, again, new)]
+    assert lengths == [lengths[0], lengths[0], lengths[0] + len("new@good.example") - len(READER)]
     assert known.headers == again.headers == new.headers
 
 
@@ -331,8 +333,26 @@ def test_an_expired_link_offers_a_new_one_without_naming_the_address(
     sent = client.post(expired, data={"action": "again"})
     assert (sent.status_code, box.collect()) == (202, [READER])
     assert heading(sent) == "Hãy kiểm tra hộp thư của bạn"
+    assert READER not in sent.text
+    assert "đã nhập" not in sent.text, "nothing was typed"
     assert client.post(box.link(READER, "confirm")).status_code == 200
     assert load(app).state is State.CONFIRMED
+
+
+def test_an_expired_link_of_a_new_address_asks_nobody_to_subscribe_again(
+    app: Flask, client: FlaskClient, box: Letterbox, clock: Clock, confirmed: Callable[[], Subscription]
+) -> None:
+    client.post(
+        link(app, "subscription", confirmed()),
+        data={"action": "save", "email": "b@other.example", "lang": "vi"},
+    )
+    box.collect()
+    clock.tick(days=4)
+
+    page = read_page(client.get(box.link("b@other.example", "confirm"))).one("main")
+
+    assert page.one("button")["value"] == "again"
+    assert not [one for one in page.all("a") if one["href"].startswith(SUBSCRIBE)]
 
 
 def test_a_link_that_another_replaced_says_that_all_is_well(client: FlaskClient, box: Letterbox) -> None:
