@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection
 
 from ..core.campaign import Campaign, Event, PauseReason, Policy, State, advance, check_decider
-from ..core.delivery import Counts, Delivery
+from ..core.delivery import Counts
 from ..core.delivery import Event as Step
 from ..core.delivery import State as Row
 from ..core.errors import InputError, LedgerError, UnknownCampaign
@@ -128,19 +128,6 @@ def progress_of(deployment: Deployment, campaign_id: int, *, now: datetime) -> P
         waiting=codes[Row.PENDING],
         last_accepted_at=last,
     )
-
-
-def list_unknown(
-    deployment: Deployment, campaign_id: int, *, after: int = 0, limit: int = 50
-) -> list[Delivery]:
-    """The mails of which nobody knows whether they were taken, by id, behind the id ``after``.
-
-    Raises:
-        StoreUnavailable: the database did not answer.
-    """
-    with deployment.database.reading() as connection:
-        where = (rows.deliveries.c.campaign_id == campaign_id, rows.deliveries.c.state == Row.UNKNOWN)
-        return rows.load_deliveries(connection, *where, after=after, limit=limit)
 
 
 @retrying

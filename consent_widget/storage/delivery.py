@@ -226,17 +226,6 @@ def oldest_due(
     return min((at for at in first if at is not None), default=None)
 
 
-def load_deliveries(
-    connection: Connection,
-    *where: ColumnElement[bool],
-    limit: int,
-    after: int = 0,
-) -> list[Delivery]:
-    """Rows behind the id ``after``, in its order."""
-    chosen = select(deliveries).where(deliveries.c.id > after, *where).order_by(deliveries.c.id).limit(limit)
-    return [delivery_of(dict(row)) for row in connection.execute(chosen).mappings()]
-
-
 def delivery_of(row: dict[str, Any]) -> Delivery:
     row.pop("lease_until")
     return Delivery(**row | {"kind": Kind(row["kind"]), "state": State(row["state"])})

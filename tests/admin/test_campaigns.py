@@ -16,7 +16,7 @@ from consent_widget.core.delivery import MAX_ATTEMPTS, Counts, wait
 from consent_widget.core.delivery import State as Row
 from consent_widget.render.catalogue import WORDS
 from consent_widget.services.audience import join_campaigns, prepare
-from consent_widget.services.campaign import count_rows, load_campaign, pause_for
+from consent_widget.services.campaign import load_campaign, pause_for, progress_of
 from consent_widget.services.decision import withdraw_version
 from consent_widget.services.jobs import take
 from consent_widget.storage.audit import read_acts
@@ -97,7 +97,7 @@ def last_act(newsroom: Newsroom) -> Mapping[str, Any]:
 @pytest.mark.parametrize("user", ["lan", "minh", "oanh", "hoa"])
 def test_the_counts_are_those_of_the_rows(stored: Newsroom, user: str) -> None:
     shown = counts(page_of(stored, user))
-    rows = count_rows(stored.deployment, 1)
+    rows = progress_of(stored.deployment, 1, now=stored.clock()).counts
 
     assert shown == {
         "accepted": 2,

@@ -12,6 +12,7 @@ from consent_widget.core.staff import Staff
 from consent_widget.services import campaign as steering
 from consent_widget.services.audience import prepare
 from consent_widget.services.audit import all_acts
+from consent_widget.services.subscriber_list import list_unknown_mails
 from tests.mailroom import ACCEPTED, APPROVER, AUTHOR, LOST, Mailroom, Relay, refusal
 
 AUDITOR = Staff("auditor", "An auditor", frozenset({"auditor"}))
@@ -156,10 +157,11 @@ def test_the_unknown_are_listed(mailroom: Mailroom) -> None:
     mailroom.deliver(Relay(says=lambda recipient, time: LOST))
     number = mailroom.campaign().id
 
-    first, *rest = steering.list_unknown(mailroom.deployment, number)
+    listed = list_unknown_mails(mailroom.deployment, number, staff=APPROVER)
 
-    assert len(rest) == 2
-    assert steering.list_unknown(mailroom.deployment, number, after=first.id) == rest
+    assert [one.id for one in listed] == [one.id for one in mailroom.rows(Row.UNKNOWN)]
+    assert len(listed) == 3
+    assert list_unknown_mails(mailroom.deployment, number, staff=APPROVER, limit=2) == listed[:2]
 
 
 @pytest.mark.parametrize("error", [UnknownCampaign])
