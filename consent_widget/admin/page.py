@@ -8,7 +8,7 @@ from babel.numbers import format_decimal
 from flask import Response, current_app, g, request
 
 from ..core.staff import Staff
-from ..render.catalogue import moment, plain_day
+from ..render.catalogue import moment, plain_day, plain_moment, zone_label
 from .desk import Words, desk, words
 
 #: The roles that may read the audit log.
@@ -23,7 +23,8 @@ def answer_page(template: str, context: Mapping[str, Any], status: int = 200) ->
 
     Beside ``context`` it gets what every template of ours gets, ``staff`` (None
     where nobody passed the guard), ``admin`` (the path of the staff pages), ``section``
-    (of the navigation), ``languages``, ``may_audit``, ``when`` (a time in the deployment's zone), ``day`` (its
+    (of the navigation), ``languages``, ``may_audit``, ``when`` (a time in the deployment's zone), ``brief`` (the
+    same in figures, its ``zone`` said apart), ``day`` (its
     date alone) and ``number`` (a whole number as people write it).
     """
     language = desk().language()
@@ -37,6 +38,10 @@ def answer_page(template: str, context: Mapping[str, Any], status: int = 200) ->
         "languages": [{"lang": one, "name": _NAMES[one], "current": one == language} for one in desk().words],
         "may_audit": bool(staff and staff.roles & AUDIT),
         "when": lambda at: show_moment(at, t) if at else "",
+        "brief": lambda at: plain_moment(at, zone=desk().deployment.settings.timezone, language=language),
+        "zone": zone_label(
+            desk().deployment.settings.timezone, around=desk().deployment.clock(), language=language
+        ),
         "day": lambda at: plain_day(at, zone=desk().deployment.settings.timezone, language=language),
         "number": lambda count: format_decimal(count, locale=language),
     }

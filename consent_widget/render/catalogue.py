@@ -74,6 +74,9 @@ def show_change_class(version: Version, t: Words) -> str:
 
 
 _DAYS = {"vi": "d MMMM 'năm' y", "en": "d MMMM y"}
+#: The month in letters where day and month could be mistaken for each other.
+_BRIEF = {"vi": "HH:mm dd/MM/y", "en": "d MMM y, HH:mm"}
+
 _MOMENTS = {"vi": "'lúc' HH:mm 'ngày' d MMMM 'năm' y", "en": "d MMMM y, HH:mm"}
 
 
@@ -82,6 +85,11 @@ def moment(when: datetime, *, zone: ZoneInfo, language: str) -> str:
     local = when.astimezone(zone)
     written = format_datetime(local, _MOMENTS[language], locale=language)
     return f"{written} ({_zone_name(local, zone, language)})"
+
+
+def plain_moment(when: datetime, *, zone: ZoneInfo, language: str) -> str:
+    """``when`` in ``zone`` in figures, for lists that name the zone once."""
+    return format_datetime(when.astimezone(zone), _BRIEF[language], locale=language)
 
 
 def plain_day(when: datetime, *, zone: ZoneInfo, language: str) -> str:

@@ -508,11 +508,14 @@ def test_a_format_that_is_none(newsroom: Newsroom, form: str) -> None:
 def test_reports_are_listed_without_their_words(stored_newsroom: Newsroom) -> None:
     raw = f"Xin chào <script>alert(1)</script> {ADDRESS}"
     one = report(stored_newsroom.deployment, raw)
+    report(stored_newsroom.deployment, raw.upper())
     report(stored_newsroom.deployment, None, code="5.1.1")
 
     page = stored_newsroom.browser("minh").get(f"{ADMIN}/bounces?lang=en").text
 
-    assert page.count('action="/privacy/admin/bounces/') == 1
+    assert page.count('action="/privacy/admin/bounces/') == 2
+    assert page.count(">1 Dec 2026, 09:00</time>") == 2
+    assert page.count("Times in this list: Vietnam Time") == 1
     assert "Xin chào" not in page
     opened = post(stored_newsroom.browser("minh"), f"/bounces/{one}", page=f"{ADMIN}/bounces")
     assert "Xin chào &lt;script&gt;" in opened.text
