@@ -37,6 +37,8 @@ def show_subscription(token: str) -> Response:
         return _erased(here)
     if request.args.get("step") == "erase":
         return _ask_to_erase(here)
+    if wants_json():
+        return _export(here, token)
     return _page(here, found)
 
 
@@ -77,7 +79,9 @@ def _act(here: Visit, token: str, *, action: str, lang: str, email: str) -> Resp
 
 
 def _save(here: Visit, token: str, found: Overview, *, lang: str, email: str) -> Response:
-    language = supported(lang) if lang else None
+    language = supported(lang)
+    if lang and language is None:
+        raise Problem(400, "bad_value", "lang must be vi or en.", "lang")
     try:
         done = service.save(
             here.host.deployment,
@@ -96,9 +100,10 @@ def _save(here: Visit, token: str, found: Overview, *, lang: str, email: str) ->
         answer_in(language)
     t = WORDS[current_language()]
     if not done:
-        return _again(
-            here, token, status=409, said=t("Nothing was changed: only a confirmed subscription can be.")
-        )
+        refused = t("Nothing was changed: only a confirmed subscription can be.")
+        if wants_json():
+            raise Problem(409, "wrong_state", refused)
+        return _again(here, token, status=409, said=refused)
     waits = bool(email.strip())
     said = (
         t("Your changes are saved.")

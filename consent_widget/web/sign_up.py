@@ -89,6 +89,11 @@ def bad_address(typed: str) -> str:
     t = WORDS[current_language()]
     if not typed.strip():
         return t("Enter your email address.")
+    if not typed.strip().rpartition("@")[0].isascii():
+        return t(
+            "“%(typed)s” has letters with marks before the @. Write the address without them, as in an@example.vn.",
+            typed=_short(typed),
+        )
     return t("“%(typed)s” is not an email address. It should look like an@example.vn.", typed=_short(typed))
 
 

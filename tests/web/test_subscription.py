@@ -125,6 +125,15 @@ def test_what_is_no_address_is_shown_again_with_what_is_wrong(client: FlaskClien
     assert page.one("title").text.startswith("Error: ")
 
 
+@pytest.mark.parametrize("lang, words", [("vi", "không dấu"), ("en", "without them")])
+def test_an_address_that_a_keyboard_gave_marks_is_told_so(client: FlaskClient, lang: str, words: str) -> None:
+    """Telex and VNI turn "thuw" into "thư" while one types."""
+    response = sign_up(client, "thư@good.example", lang=lang)
+
+    assert response.status_code == 400
+    assert words in read_page(response).one(id="consent-widget-email-error").text
+
+
 def test_an_empty_address_is_asked_for(client: FlaskClient) -> None:
     page = read_page(sign_up(client, "", lang="vi"))
 
@@ -678,6 +687,23 @@ def test_a_wrong_new_address_is_shown_again(
     assert field["value"] == "b@"
     assert "consent-widget-email-error" in field["aria-describedby"].split()
     assert load(app) == one
+
+
+def test_programs_read_and_change_a_subscription(
+    app: Flask, client: FlaskClient, confirmed: Callable[[], Subscription]
+) -> None:
+    path = link(app, "subscription", confirmed())
+
+    read = client.get(path, headers={"Accept": "application/json"})
+    assert read.json is not None
+    assert (read.status_code, read.json["address"]) == (200, READER)
+    wrong = client.post(path, json={"action": "save", "lang": "fr"})
+    assert wrong.json is not None
+    assert (wrong.status_code, wrong.json["error"]["field"]) == (400, "lang")
+    client.post(path, json={"action": "leave"})
+    refused = client.post(path, json={"action": "save", "lang": "en"})
+    assert refused.json is not None
+    assert (refused.status_code, refused.json["error"]["code"]) == (409, "wrong_state")
 
 
 def test_the_copy_is_a_file(app: Flask, client: FlaskClient, confirmed: Callable[[], Subscription]) -> None:
