@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import update
 
 from consent_widget.core.delivery import State as Row
-from consent_widget.services.campaign import pause
+from consent_widget.services.campaign import pause, resume
 from consent_widget.services.erasure import erase
 from consent_widget.storage.campaign import campaigns
 from tests.admin.newsroom import STAFF, Newsroom
@@ -109,6 +109,39 @@ def test_a_colleague_pauses_it(
     expect(page.locator("[data-live-text=state]")).to_have_attribute("data-state", "paused")
     page.get_by_role("button", name="Resume sending").click()
     expect(page.locator("[role=status]", has_text="Resumed.")).to_be_visible()
+
+
+def test_what_was_done_leaves_when_a_colleague_resumes(
+    room: Newsroom, site: Site, new_context: Callable[..., BrowserContext]
+) -> None:
+    page, _ = enter(new_context, site, CAMPAIGN)
+    page.locator(".cw-admin-fold summary").click()
+    page.get_by_role("button", name="Pause sending", exact=True).click()
+    expect(page.locator(".cw-admin-done")).to_contain_text("Paused.")
+
+    resume(room.deployment, 1, staff=STAFF["oanh"], now=NOW)
+
+    expect(page.locator("[data-live-text=state]")).to_have_attribute("data-state", "running")
+    expect(page.locator(".cw-admin-done")).to_have_count(0)
+    expect(page.locator(".cw-admin-alert")).to_have_count(0)
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_the_header_is_one_row_on_a_desktop(
+    site: Site, new_context: Callable[..., BrowserContext], language: str
+) -> None:
+    """Also with a long name, which takes the room of the menu of an account."""
+    page, _ = enter(new_context, site, CAMPAIGN)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(f"{site.url}{CAMPAIGN}?lang={language}")
+    page.locator(".cw-admin-who").evaluate("who => who.textContent = 'Nguyễn Thị Hoàng Oanh, Đăng xuất'")
+
+    tops = page.locator(".cw-admin-bar").evaluate(
+        "bar => [bar.querySelector('.cw-admin-nav'), bar.querySelector('.cw-admin-who')]"
+        ".map(one => one.getBoundingClientRect()).map(box => (box.top + box.bottom) / 2)"
+    )
+
+    assert abs(tops[0] - tops[1]) < 4
 
 
 def test_without_scripts_a_link_renews_the_numbers(
