@@ -72,6 +72,7 @@ deliveries = Table(
         sqlite_where=text(_REFUSED),
         postgresql_where=text(_REFUSED),
     ),
+    sqlite_autoincrement=True,
 )
 
 #: Domains that asked to be written to more slowly, for all workers.

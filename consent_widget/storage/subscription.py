@@ -59,6 +59,7 @@ subscriptions = Table(
     Index("ix_cw_subscription_address_hash", "address_hash"),
     Index("ix_cw_subscription_domain", "domain", "id"),
     Index("ix_cw_subscription_state", "state", "id"),
+    sqlite_autoincrement=True,
 )
 
 #: ``hash`` is the SHA-256 of the link's random bytes; ``purpose`` is ``confirm`` or ``address``,

@@ -1,28 +1,33 @@
 """Mails leave: each fenced before, settled after; nothing lost, nothing twice, on both databases."""
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import Connection, delete, event, select
 from sqlalchemy.exc import OperationalError
 
 from consent_widget.core.campaign import PauseReason, Policy, State
-from consent_widget.core.delivery import CLAIM, LEASE
+from consent_widget.core.delivery import CLAIM, LEASE, Event
 from consent_widget.core.delivery import State as Row
-from consent_widget.core.errors import SettingError
+from consent_widget.core.errors import SettingError, StoreUnavailable
 from consent_widget.core.links import UNSUBSCRIBE, token_hash
 from consent_widget.core.reply import AUTH, TIMEOUT, Reply, Stage, lost
 from consent_widget.core.subscription import State as Subscribed
 from consent_widget.services import campaign as steering
-from consent_widget.services.audience import leave_campaigns
+from consent_widget.services.audience import join_campaigns, leave_campaigns, prepare
 from consent_widget.services.sending import deliver
 from consent_widget.services.sign_up import ask_new_address, request_subscription
 from consent_widget.services.subscription import confirm
 from consent_widget.services.upkeep import reap, sweep
+from consent_widget.storage.campaign import measured_rate
+from consent_widget.storage.database import Kept
+from consent_widget.storage.delivery import deliveries
 from consent_widget.storage.subscription import links, load_subscription, suppressed_for
 from tests.conftest import MakeApp
 from tests.factories import deployment
@@ -517,3 +522,232 @@ def test_a_sign_up_for_a_mailbox_that_does_not_exist_is_suppressed(mailroom: Mai
     mailroom.deliver(relay)
 
     assert relay.taken == []
+
+
+# What a review found
+
+
+def sweep_at_length(mailroom: Mailroom, relay: Relay) -> None:
+    """Give whatever waits its time."""
+    for _ in range(3):
+        mailroom.clock.tick(hours=8)
+        sweep(mailroom.deployment, now=mailroom.clock())
+        mailroom.deliver(relay)
+
+
+def test_a_refusal_that_comes_after_the_campaign_was_done_is_tried_again(mailroom: Mailroom) -> None:
+    """Its lease ran out, its row was unknown and the campaign done; then the server said: later."""
+    (reader,) = mailroom.subscribe(1)
+    mailroom.announce()
+
+    def think(recipient: str) -> None:
+        if len(relay.tries) == 0:
+            mailroom.clock.now += LEASE
+            sweep(mailroom.deployment, now=mailroom.clock())
+            assert mailroom.campaign().state is State.DONE
+
+    relay = Relay(
+        before=think, says=lambda recipient, time: refusal(450, "4.2.0 later") if time == 1 else ACCEPTED
+    )
+    mailroom.deliver(relay)
+    sweep_at_length(mailroom, relay)
+
+    assert relay.taken == [reader]
+    assert mailroom.states() == {"accepted": 1}
+    assert mailroom.campaign().state is State.DONE
+
+
+def test_a_refusal_that_comes_after_the_withdrawal_leaves_nothing_open(mailroom: Mailroom) -> None:
+    mailroom.subscribe(1)
+    draft = mailroom.announce()
+    relay = Relay(
+        before=lambda recipient: mailroom.withdraw(draft),
+        says=lambda recipient, time: refusal(450, "4.2.0 later"),
+    )
+    mailroom.deliver(relay)
+    sweep_at_length(mailroom, Relay())
+
+    assert mailroom.states() == {"cancelled": 1}
+
+
+def test_a_relay_that_is_busy_before_the_recipient_fails_no_mail(mailroom: Mailroom) -> None:
+    addresses = mailroom.subscribe(5)
+    mailroom.announce()
+    free: list[bool] = []
+    busy = refusal(452, "4.3.1 busy", Stage.MAIL)
+    relay = Relay(says=lambda recipient, time: ACCEPTED if free else busy)
+    for _ in range(24 * 12):
+        mailroom.deliver(relay)
+        mailroom.clock.tick(minutes=5)
+
+    assert sum(relay.tries.values()) <= 24 * 12
+    free.append(True)
+    mailroom.deliver(relay)
+    assert sorted(relay.taken) == sorted(addresses)
+
+
+def test_one_refusal_and_a_database_that_is_away_pause_nothing(
+    mailroom: Mailroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer is settled three times, as the commit failed twice; it is one refusal all the same."""
+    mailroom.subscribe(5)
+    mailroom.announce()
+    refused = refusal(554, "5.6.0 no", Stage.DOT)
+    relay = Relay(says=lambda recipient, time: refused if sum(relay.tries.values()) == 1 else ACCEPTED)
+    breaking(monkeypatch, when=lambda: bool(relay.tries), times=2)
+
+    mailroom.deliver(relay)
+
+    assert mailroom.campaign().state is not State.PAUSED
+    assert mailroom.states() == {"accepted": 4, "pending": 1}
+
+
+def breaking(
+    monkeypatch: pytest.MonkeyPatch, *, when: Callable[[], bool], times: int, after: bool = False
+) -> None:
+    """Let commits of a worker fail: before they are done, or ``after``, when only the answer is lost."""
+    whole = Kept.writing
+    left = [times]
+
+    @contextmanager
+    def writing(kept: Kept) -> Iterator[Connection]:
+        breaks = left[0] > 0 and when()
+        left[0] -= breaks
+        with whole(kept) as connection:
+            yield connection
+            if breaks and not after:
+                raise StoreUnavailable("before the commit")
+        if breaks:
+            kept.close()
+            raise StoreUnavailable("after the commit")
+
+    monkeypatch.setattr(Kept, "writing", writing)
+
+
+def test_a_commit_whose_answer_was_lost_costs_no_mail(
+    mailroom: Mailroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = mailroom.subscribe(3)
+    mailroom.announce()
+    relay = Relay()
+    breaking(monkeypatch, when=lambda: True, times=1, after=True)
+
+    mailroom.deliver(relay)
+
+    assert sorted(relay.taken) == sorted(addresses)
+    assert mailroom.states() == {"accepted": 3}
+
+
+def test_a_refusal_of_an_address_that_was_left_meanwhile_blames_not_the_new_one(mailroom: Mailroom) -> None:
+    (reader,) = mailroom.subscribe(1)
+    (number,) = mailroom.ids([reader])
+    mailroom.announce()
+    relay = Relay(
+        before=lambda recipient: mailroom.change(
+            [reader], address="new@reader.example", identity="new@reader.example"
+        ),
+        says=lambda recipient, time: refusal(550, "5.1.1 nobody"),
+    )
+
+    mailroom.deliver(relay)
+
+    with mailroom.deployment.database.reading() as connection:
+        found = load_subscription(connection, number)
+    assert found is not None
+    assert found.state is Subscribed.CONFIRMED
+
+
+def test_a_row_that_cannot_be_written_costs_no_other(mailroom: Mailroom) -> None:
+    first, *others = mailroom.subscribe(6)
+    mailroom.change([first], address="no address at all")
+    mailroom.announce()
+    relay = Relay()
+
+    mailroom.deliver(relay)
+
+    assert sorted(relay.taken) == sorted(others)
+    assert mailroom.states() == {"accepted": 5, "failed": 1}
+
+
+def test_a_clock_that_was_weeks_ahead_holds_nothing_up_once_it_is_right(mailroom: Mailroom) -> None:
+    addresses = mailroom.subscribe(3)
+    mailroom.announce()
+    mailroom.clock.tick(days=15)
+
+    def die(recipient: str) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        mailroom.deliver(Relay(before=die))
+    mailroom.deliver(Relay(says=lambda recipient, time: DOWN))
+    mailroom.clock.tick(days=-15)
+    relay = Relay()
+
+    sweep(mailroom.deployment, now=mailroom.clock())
+    mailroom.deliver(relay)
+
+    assert len(relay.taken) == 2
+    assert mailroom.states() == {"accepted": 2, "unknown": 1}
+    assert set(relay.taken) < set(addresses)
+
+
+def test_many_mails_of_a_slow_domain_are_put_off_in_short_commits(mailroom: Mailroom) -> None:
+    mailroom.subscribe(300, domain="slow.example")
+    (other,) = mailroom.subscribe(1)
+    mailroom.announce()
+    relay = Relay(
+        says=lambda recipient, time: ACCEPTED if recipient == other else refusal(451, "4.7.1 slowly")
+    )
+
+    mailroom.deliver(relay)
+
+    assert relay.taken == [other]
+    assert sum(relay.tries.values()) < 10
+    assert mailroom.states() == {"accepted": 1, "pending": 300}
+
+
+def test_a_late_joiner_does_not_make_the_next_campaign_look_slow(mailroom: Mailroom) -> None:
+    mailroom.subscribe(200)
+    mailroom.announce()
+    relay = Relay(before=lambda recipient: mailroom.clock.tick(seconds=0.5))
+    mailroom.deliver(relay)
+    with mailroom.deployment.database.reading() as connection:
+        before = measured_rate(connection)
+    mailroom.clock.tick(days=10)
+    (late,) = mailroom.subscribe(1, at=mailroom.clock())
+    with mailroom.deployment.database.writing() as connection:
+        join_campaigns(mailroom.deployment, connection, mailroom.ids([late])[0], now=mailroom.clock())
+    mailroom.deliver(relay)
+
+    with mailroom.deployment.database.reading() as connection:
+        assert measured_rate(connection) == before
+    assert relay.taken[-1] == late
+
+
+def test_the_id_of_a_delivery_is_given_once(mailroom: Mailroom) -> None:
+    """A mail that comes back late would be taken for another one's."""
+    ask(mailroom, "lan@reader.example")
+    (first,) = mailroom.rows()
+    with mailroom.deployment.database.writing() as connection:
+        connection.execute(delete(deliveries))
+    ask(mailroom, "minh@reader.example")
+
+    assert mailroom.rows()[0].id > first.id
+
+
+def test_who_was_suppressed_by_mistake_and_came_back_is_told(mailroom: Mailroom) -> None:
+    (reader,) = mailroom.subscribe(1)
+    (number,) = mailroom.ids([reader])
+    mailroom.announce()
+    mailroom.deliver(Relay(), stop=lambda: True)
+    prepare(mailroom.deployment, now=mailroom.clock)
+    with mailroom.deployment.database.writing() as connection:
+        leave_campaigns(connection, number, now=mailroom.clock(), event=Event.SUPPRESS, code="suppressed")
+    assert mailroom.states() == {"suppressed": 1}
+    with mailroom.deployment.database.writing() as connection:
+        join_campaigns(mailroom.deployment, connection, number, now=mailroom.clock())
+    relay = Relay()
+
+    mailroom.deliver(relay)
+
+    assert relay.taken == [reader]

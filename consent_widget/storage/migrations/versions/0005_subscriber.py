@@ -53,6 +53,8 @@ def _subscriptions() -> None:
         sa.Column("erased_at", _TIME),
         sa.PrimaryKeyConstraint("id", name="pk_cw_subscription"),
         sa.UniqueConstraint("identity", name="uq_cw_subscription_identity"),
+        # Links and proofs name the id of a row that may be gone: no other row ever gets it.
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_cw_subscription_address_hash", "cw_subscription", ["address_hash"])
     op.create_index("ix_cw_subscription_domain", "cw_subscription", ["domain", "id"])
@@ -136,6 +138,8 @@ def _deliveries() -> None:
         sa.Column("lease_until", _TIME),
         sa.Column("code", sa.String(32), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_cw_delivery"),
+        # A mail may come back long after its row is gone: no other row ever gets the id that it names.
+        sqlite_autoincrement=True,
     )
     op.create_index(
         "uq_cw_delivery_campaign_id", "cw_delivery", ["campaign_id", "subscription_id"], unique=True
