@@ -85,16 +85,6 @@ def load_campaign(deployment: Deployment, campaign_id: int) -> Campaign:
         return _found(connection, campaign_id)
 
 
-def count_rows(deployment: Deployment, campaign_id: int) -> Counts:
-    """How many rows of the campaign are in which state, at one instant.
-
-    Raises:
-        StoreUnavailable: the database did not answer.
-    """
-    with deployment.database.reading() as connection:
-        return rows.count_states(connection, campaign_id)
-
-
 def progress_of(deployment: Deployment, campaign_id: int, *, now: datetime) -> Progress:
     """How far the campaign is, read in one transaction.
 
