@@ -4,8 +4,7 @@ Both are derived from the row of the delivery, so that a mail that is made again
 """
 
 import re
-from hashlib import sha256
-from hmac import new as hmac
+from hmac import digest
 
 from .address import domain_of
 from .links import Links
@@ -25,7 +24,7 @@ def message_id(secret: str, campaign_id: int | None, delivery_id: int, domain: s
     can name a mail that they did not get.
     """
     name = f"{campaign_id or 0}.{delivery_id}"
-    mac = hmac(secret.encode(), f"consent_widget.message_id {name}".encode(), sha256).hexdigest()[:20]
+    mac = digest(secret.encode(), f"consent_widget.message_id {name}".encode(), "sha256").hex()[:20]
     return f"<{name}.{mac}@{domain}>"
 
 

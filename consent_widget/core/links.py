@@ -8,10 +8,11 @@ from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
 from collections.abc import Sequence
 from hashlib import sha256
-from hmac import compare_digest
-from hmac import new as hmac
+from hmac import compare_digest, digest
+from typing import Any, ClassVar
 
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData, Serializer, Signer, URLSafeSerializer
+from itsdangerous.encoding import base64_encode, want_bytes
 
 #: What a link is for; one for one purpose opens nothing else.
 UNSUBSCRIBE = "unsubscribe"
@@ -28,7 +29,7 @@ class Links:
     def __init__(self, keys: Sequence[str | bytes]) -> None:
         raw = [key.encode() if isinstance(key, str) else key for key in keys if key]
         self._keys = raw[::-1]  # itsdangerous signs with the last
-        self._serializers: dict[str, URLSafeSerializer] = {}
+        self._serializers: dict[str, _Serializer] = {}
 
     def seal(self, purpose: str, subscription_id: int, salt: str) -> str:
         """ASCII that may stand in an address; the same each time."""
@@ -55,19 +56,39 @@ class Links:
             for key in self._keys
         )
 
-    def _serializer(self, purpose: str) -> URLSafeSerializer:
+    def _serializer(self, purpose: str) -> "_Serializer":
         # Made once: two for each of a million mails would take as long as the rest of the mail.
         if purpose not in self._serializers:
-            self._serializers[purpose] = URLSafeSerializer(
+            self._serializers[purpose] = _Serializer(
                 self._keys,
+                signer=_Signer,
                 salt=f"consent_widget.link.{purpose}",
                 signer_kwargs={"key_derivation": "hmac", "digest_method": sha256},
             )
         return self._serializers[purpose]
 
 
+class _Signer(Signer):
+    """Derives each key once."""
+
+    derived: ClassVar[dict[tuple[bytes, bytes], bytes]] = {}
+
+    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+        key = self.secret_key if secret_key is None else want_bytes(secret_key)
+        if (key, self.salt) not in self.derived:
+            self.derived[key, self.salt] = super().derive_key(key)
+        return self.derived[key, self.salt]
+
+
+class _Serializer(URLSafeSerializer):
+    """Does not try to pack what never gets shorter."""
+
+    def dump_payload(self, *args: Any, **kwargs: Any) -> bytes:
+        return base64_encode(Serializer.dump_payload(self, *args, **kwargs))
+
+
 def _mac(key: bytes, purpose: str, value: str) -> str:
-    return hmac(key, f"consent_widget.mac.{purpose} {value}".encode(), sha256).hexdigest()[:20]
+    return digest(key, f"consent_widget.mac.{purpose} {value}".encode(), "sha256").hex()[:20]
 
 
 def token_hash(token: str) -> str | None:

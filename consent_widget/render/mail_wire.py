@@ -80,8 +80,8 @@ def split(text: str) -> Iterator[tuple[str, str]]:
 # RFC 2045 section 6.7, rule 2: these stand for themselves.
 _UNITS = {byte: chr(byte) if 32 <= byte <= 126 and byte != 61 else f"={byte:02X}" for byte in range(256)}
 
-#: Each byte stands for itself, and no space is at the end.
-_SAFE = re.compile(rb"[!-<>-~]*")
+#: Each character stands for itself, and there is no space.
+_SAFE = re.compile(r"[!-<>-~]+")
 
 # Room is left for a first unit that grows and for the sign of the break: 76 in all.
 _WIDTH = 73
@@ -93,15 +93,15 @@ def quoted_printable(text: str) -> str:
     No line begins with a dot, which SMTP doubles and careless servers take for the end, nor
     with ``From``, which mailbox files change.
     """
+    # An address or a token, of which each mail holds some: byte by byte takes too long.
+    if _SAFE.fullmatch(text):
+        pieces = (text[start : start + _WIDTH] for start in range(0, len(text), _WIDTH))
+        return "=\r\n".join(f"=2E{one[1:]}" if one[0] == "." else one for one in pieces)
     lines = "\r\n".join("=\r\n".join(_wrapped(line.encode())) for line in text.split("\n"))
     return re.sub(r"(?m)^(\.|F(?=rom ))", lambda found: f"={ord(found[1]):02X}", lines)
 
 
 def _wrapped(line: bytes) -> Iterator[str]:
-    # An address or a token, of which each mail holds some: byte by byte takes too long.
-    if _SAFE.fullmatch(line):
-        yield from (line[start : start + _WIDTH].decode() for start in range(0, len(line) or 1, _WIDTH))
-        return
     units = [_UNITS[byte] for byte in line]
     if units and units[-1] == " ":
         units[-1] = "=20"

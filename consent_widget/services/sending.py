@@ -25,7 +25,7 @@ from ..mail.transport import Transport
 from ..storage import campaign as campaigns
 from ..storage import claim
 from ..storage.database import Kept
-from ..storage.fence import Recipient, accept, fence
+from ..storage.fence import Accepted, Recipient, accept, fence, pass_on
 from ..storage.subscription import change_subscription, load_subscription
 from . import journal
 from .audience import journal_name, prepare
@@ -260,11 +260,52 @@ class _Worker:
         *,
         again: bool,
     ) -> tuple[list[Message], list[dict[str, object]]]:
+        passed = None if again else self._pass_on(answers, turn)
+        if passed is not None:
+            return passed, []
         with self.kept.writing() as connection:
             alarms = self._settle(connection, answers, refused)
             if again:
                 claim.take_back(connection, [one.id for one in turn], owner=self.owner)
             return self._fence(connection, turn), alarms
+
+    def _pass_on(self, answers: list[tuple[Message, Reply]], turn: list[Delivery]) -> list[Message] | None:
+        """What nearly every turn is: mails were accepted, and as many of the same campaign may leave.
+
+        None where this one is something else, or the database cannot do it in one statement.
+        """
+        if (
+            self.deployment.database.has_one_writer
+            or not answers
+            or not turn
+            or self._put_off
+            or self._slowed
+        ):
+            return None
+        kinds = {(reply.outcome, reply.code, message.row.attempts) for message, reply in answers}
+        campaign_ids = {(one.campaign_id, one.kind) for one in turn}
+        outcome, code, attempts = next(iter(kinds))
+        if (
+            len(kinds) > 1
+            or outcome is not Outcome.ACCEPTED
+            or len(campaign_ids) > 1
+            or turn[0].campaign_id is None
+        ):
+            return None
+        now = self.deployment.clock()
+        ids = frozenset(message.row.id for message, _ in answers)
+        with self.kept.at_once() as connection:
+            written, found = pass_on(
+                connection,
+                Accepted(ids=ids, code=code, attempts=attempts + 1),
+                turn,
+                owner=self.owner,
+                now=now,
+                lease_until=now + self.lease,
+            )
+            for missed in ids - written:
+                self._tell_missed(missed, code)
+            return self._write_all(connection, turn, found, now)
 
     def _insist(self, act: Callable[[bool], T]) -> T:
         """``act``, again and again while the database is away: what was sent must be written down.
@@ -287,6 +328,11 @@ class _Worker:
         if not turn:
             return []
         found = fence(connection, turn, owner=self.owner, now=now, lease_until=now + self.lease)
+        return self._write_all(connection, turn, found, now)
+
+    def _write_all(
+        self, connection: Connection, turn: list[Delivery], found: Mapping[int, Recipient], now: datetime
+    ) -> list[Message]:
         leaving = []
         for one in turn:
             if one.id not in found:

@@ -193,6 +193,7 @@ class Kept:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._connection: Connection | None = None
+        self._at_once: Connection | None = None
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -212,7 +213,25 @@ class Kept:
                 self.close()
                 raise
 
+    @contextmanager
+    def at_once(self) -> Iterator[Connection]:
+        """For statements each of which is a transaction of its own, committed when it returns.
+
+        Raises:
+            StoreUnavailable: the database did not take it, or it is not known whether it did.
+        """
+        with self._database.failing_as_one():
+            try:
+                if self._at_once is None:
+                    plain = self._database.engine.connect()
+                    self._at_once = plain.execution_options(isolation_level="AUTOCOMMIT")
+                yield self._at_once
+            except BaseException:
+                self.close()
+                raise
+
     def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        for one in (self._connection, self._at_once):
+            if one is not None:
+                one.close()
+        self._connection = self._at_once = None
