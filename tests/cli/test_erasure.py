@@ -166,7 +166,7 @@ def test_bounces_reads_a_maildir_once(mailroom: Mailroom, tmp_path: Path) -> Non
 
     assert done.exit_code == 0
     assert done.output.splitlines() == [
-        "4 messages.",
+        "Messages: 4.",
         "1: there is no such mailbox.",
         "1: not possible for now.",
         "1: could not be read; kept, and shown on the staff pages.",

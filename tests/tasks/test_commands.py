@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from consent_widget.core.delivery import LEASE
 from consent_widget.services.setup import upgrade_database
 from tests import factories
 from tests.conftest import MakeApp
@@ -101,7 +102,7 @@ def test_deliver_settles_what_a_killed_worker_left(
         mailroom.deliver(_Killer())
     assert set(mailroom.states()) == {"leased", "sending"}
 
-    clock.tick(minutes=6)
+    clock.tick(seconds=LEASE.total_seconds() + 1)
     code, _ = run(app, "deliver")
 
     assert code == 0
