@@ -38,7 +38,9 @@ def run(app: Flask, *arguments: str) -> tuple[int, str]:
 
 
 def mails(folder: Path) -> list[str]:
-    """Who got one, in no order."""
+    """Who got one, in no order; nobody while the worker is still making its folders."""
+    if not all((folder / "mail" / name).is_dir() for name in ("tmp", "new", "cur")):
+        return []
     return sorted(str(mail["To"]) for mail in Maildir(folder / "mail", create=False))
 
 
