@@ -85,7 +85,6 @@ def deliver_once(limit: int | None, connections: int, as_json: bool) -> None:
     try:
         transports = _transports(deployment)
         _prepare(deployment)
-        run_due(deployment)
         with _told_to_end() as is_told_to_end:
             tried = deliver(
                 deployment,
@@ -95,6 +94,8 @@ def deliver_once(limit: int | None, connections: int, as_json: bool) -> None:
                 limit=limit,
                 connections=connections,
             )
+        # Behind the mails: after a change of keys the purge alone may take minutes.
+        run_due(deployment)
     except ConsentWidgetError as error:
         _fail(error)
     click.echo(json.dumps({"tried": tried}) if as_json else f"Mails tried: {tried}.")

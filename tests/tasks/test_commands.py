@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from mailbox import Maildir
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from flask import Flask
 
 from consent_widget.core.delivery import LEASE
 from consent_widget.services.setup import upgrade_database
+from consent_widget.tasks import periodic
+from consent_widget.tasks.periodic import Job
 from tests import factories
 from tests.conftest import MakeApp
 from tests.mailroom import MAIL, Mailroom
@@ -110,6 +113,25 @@ def test_deliver_settles_what_a_killed_worker_left(
     assert code == 0
     assert mailroom.states() == {"accepted": 2, "unknown": 1}
     assert set(mails(tmp_path)) < set(readers)
+
+
+def test_mails_do_not_wait_for_the_periodic_jobs(
+    make_app: MakeApp, tmp_path: Path, clock: factories.Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = host(make_app, tmp_path)
+    mailroom = Mailroom(app, clock)
+    readers = mailroom.subscribe(2)
+    mailroom.announce()
+    sent_before: list[list[str]] = []
+    job = Job(
+        name="long", every=timedelta(hours=1), run=lambda deployment, now: sent_before.append(mails(tmp_path))
+    )
+    monkeypatch.setattr(periodic, "JOBS", (job,))
+
+    code, _ = run(app, "deliver")
+
+    assert code == 0
+    assert sent_before == [readers]
 
 
 class _Killed(BaseException):
