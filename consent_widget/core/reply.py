@@ -51,10 +51,11 @@ _SENDER_CODES = frozenset({"5.1.7", "5.1.8"})
 _TOO_BIG = "5.3.4"
 
 _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)")
-_ADDRESS = re.compile(r"\S*@\S*")
 #: With or without ``https://``: what follows the host may open a subscription.
 _URL = re.compile(r"(?<![\w.-])(\w+://[^\s/?#]*|[\w-]+(?:\.[\w-]+)+(?::\d+)?)[/?#]\S+")
 _LONGEST = 200
+#: Of a longer word no more is looked at: a server must not keep us busy with one.
+_LONGEST_WORD = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,10 +145,19 @@ def one_line(words: str, recipient: str = "") -> str:
     Without addresses, the recipient's name, and what opens a link: a server may quote the mail.
     """
     text = "".join(char if char.isprintable() else " " for char in words)
-    text = _ADDRESS.sub("[address]", " ".join(text.split()))
-    text = _URL.sub(r"\1/[path]", text)
     name = recipient.rpartition("@")[0]
-    if name:
-        # «No mailbox here by the name of alice.»
-        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "[address]", text, flags=re.IGNORECASE)
-    return text[:_LONGEST]
+    # «No mailbox here by the name of alice.»
+    named = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE) if name else None
+    shown = ""
+    for word in text.split():
+        shown += f" {_mask(word, named)}"
+        if len(shown) > _LONGEST:
+            break
+    return shown[1 : _LONGEST + 1]
+
+
+def _mask(word: str, named: re.Pattern[str] | None) -> str:
+    if "@" in word:
+        return "[address]"
+    shown = _URL.sub(r"\1/[path]", word[:_LONGEST_WORD])
+    return named.sub("[address]", shown) if named else shown

@@ -113,6 +113,8 @@ def test_a_lost_connection_never_blames_the_address(stage: Stage, code: str) -> 
         ("a" + ".a" * 100_000, "a" + ".a" * 99 + "."),
         ("one\r\n\ttwo\x1b[31m\x00three", "one two [31m three"),
         ("x" * 500, "x" * 200),
+        ("x" * 200_000, "x" * 200),
+        ("a/" * 100_000, "a/" * 100),
     ],
 )
 def test_words_for_staff_are_one_short_line_without_addresses(words: str, expected: str) -> None:
