@@ -1,6 +1,6 @@
 """Confirming by a link, leaving, and coming back; signing up is :mod:`.sign_up`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hmac import compare_digest
 
@@ -78,6 +78,8 @@ def look_up(deployment: Deployment, token: str, *, now: datetime) -> Found | Non
 def confirm(deployment: Deployment, token: str, *, now: datetime) -> Found | None:
     """Confirm what the link is for, if it is open; any other standing changes nothing.
 
+    Where it was open, the subscription is the one that goes on, as it is then.
+
     Raises:
         StoreUnavailable: nothing was stored.
     """
@@ -94,12 +96,15 @@ def confirm(deployment: Deployment, token: str, *, now: datetime) -> Found | Non
         if found is None or found.standing is not Standing.OPEN:
             return found
         storage.use_link(connection, digest, now=now)
+        goes_on = found.subscription.id
         if found.link.purpose is Purpose.CONFIRM:
             _begin(deployment, connection, found.subscription, Event.CONFIRM, now=now, confirmed_at=now)
         else:
-            _move(deployment, connection, found.subscription, now=now)
+            goes_on = _move(deployment, connection, found.subscription, now=now)
+        subscription = storage.load_subscription(connection, goes_on)
+        assert subscription is not None, "it was locked"
     deployment.wake()
-    return found
+    return replace(found, subscription=subscription)
 
 
 def _find(connection: Connection, digest: str, *, now: datetime) -> Found | None:
@@ -126,8 +131,8 @@ def _begin(
     note_joined(deployment, found, now=now)
 
 
-def _move(deployment: Deployment, connection: Connection, found: Subscription, *, now: datetime) -> None:
-    """Let the subscription go on at its new address. A mailbox has one subscription:
+def _move(deployment: Deployment, connection: Connection, found: Subscription, *, now: datetime) -> int:
+    """Let the subscription go on at its new address; its id. A mailbox has one subscription:
     where the new one has its own, whose links stand in its old mails, that one goes on instead.
     """
     address = found.new_address
@@ -138,7 +143,7 @@ def _move(deployment: Deployment, connection: Connection, found: Subscription, *
             event = Event.CONFIRM if other.state is not State.UNSUBSCRIBED else Event.UNDO
             _begin(deployment, connection, other, event, now=now, confirmed_at=now, language=found.language)
         _end(deployment, connection, found, now=now, reason="page")
-        return
+        return other.id
     storage.change_subscription(
         connection,
         found.id,
@@ -150,6 +155,7 @@ def _move(deployment: Deployment, connection: Connection, found: Subscription, *
         bounce_score=0.0,
         bounced_at=None,
     )
+    return found.id
 
 
 def open_link(

@@ -663,6 +663,27 @@ def test_language_and_address_are_saved(
     assert load(app, "b@other.example").language == "en"
 
 
+def test_a_new_address_that_is_subscribed_itself_leads_to_its_own_subscription(
+    app: Flask, client: FlaskClient, box: Letterbox, confirmed: Callable[[], Subscription]
+) -> None:
+    """The link of the one that has ended would show somebody who has just confirmed that they have left."""
+    other = "b@other.example"
+    path = link(app, "subscription", confirmed())
+    sign_up(client, other)
+    box.collect()
+    client.post(path, data={"action": "save", "lang": "en", "email": other})
+    box.collect()
+
+    done = client.post(box.link(other, "confirm"))
+
+    led = client.get(
+        next(a["href"] for a in read_page(done).all("a") if "/subscription/" in (a["href"] or ""))
+    )
+    assert heading(done) == "Your new address is confirmed"
+    assert other in read_page(led).one("main").text
+    assert fields(read_page(led)) == {"save", "export", "leave"}
+
+
 def test_one_keeps_reading_in_ones_language(
     app: Flask, client: FlaskClient, confirmed: Callable[[], Subscription]
 ) -> None:
