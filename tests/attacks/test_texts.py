@@ -22,6 +22,7 @@ from tests.attacks.conftest import MakeTarget
 from tests.attacks.newsroom import ADMIN, NEW, created, page_of, publish, send, signed_in, step, written
 from tests.attacks.target import KEY, Target
 from tests.factories import Clock, add_pages, deployment, host_app
+from tests.volume import volume
 
 CORPUS = Path(__file__).with_name("corpus")
 
@@ -41,10 +42,10 @@ DEEP = {
     "images": "![" * 20_000,
     "ticks": "".join("`" * n + "a" for n in range(300)),
     "table": "|" * 50_000 + "\n" + "|-" * 25_000 + "\n" + "|" * 50_000,
-    "entities": "&#" * 50_000,
+    "entities": "&#" * volume(15_000, 50_000),
     "marks": "## {" + " .a" * 20_000,
-    "much code": "`a`" * 40_000,
-    "unseen": "\u202e" * 20_000,
+    "much code": "`a`" * volume(10_000, 40_000),
+    "unseen": "\u202e" * volume(6_000, 20_000),
 }
 
 

@@ -75,6 +75,7 @@ class Visitor:
 
     def tick(self, *categories: str) -> None:
         """Tick exactly ``categories`` in the preferences."""
+        self.page.wait_for_load_state()  # all() does not wait for what is still to be parsed
         for box in self.preferences.locator("input[name=category]").all():
             box.set_checked(box.get_attribute("value") in categories)
 
