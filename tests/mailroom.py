@@ -16,10 +16,10 @@ from consent_widget.core.notice import ChangeClass
 from consent_widget.core.reply import Outcome, Reply, Stage, read_reply
 from consent_widget.core.staff import Staff
 from consent_widget.mail.transport import Transport
-from consent_widget.services.campaign import list_campaigns
 from consent_widget.services.decision import announce_draft, withdraw_version
 from consent_widget.services.deployment import Deployment
 from consent_widget.services.draft import create_draft, submit_draft
+from consent_widget.services.progress import list_campaigns
 from consent_widget.services.sending import deliver
 from consent_widget.storage.delivery import deliveries, delivery_of
 from consent_widget.storage.subscription import subscriptions

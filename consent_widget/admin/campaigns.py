@@ -13,7 +13,7 @@ from ..core.envelope import message_id
 from ..core.errors import Conflict, InputError
 from ..core.staff import Staff
 from ..services import campaign as service
-from ..services.campaign import Progress
+from ..services.progress import Progress, list_campaigns, progress_of
 from ..services.setup import unattended_since
 from ..services.subscriber_access import check_words
 from ..services.subscriber_list import PER_PAGE, READERS, list_unknown_mails
@@ -40,8 +40,8 @@ def show_campaigns() -> Response:
     t, deployment = words(), desk().deployment
     now = deployment.clock()
     before = read_id(request.args.get("before"), digits=9)
-    found = [one for one in service.list_campaigns(deployment) if before is None or one.id < before]
-    shown = [service.progress_of(deployment, one.id, now=now) for one in found[:_PER_PAGE]]
+    found = [one for one in list_campaigns(deployment) if before is None or one.id < before]
+    shown = [progress_of(deployment, one.id, now=now) for one in found[:_PER_PAGE]]
     return answer_page(
         "campaigns.html",
         {
@@ -134,7 +134,7 @@ _ACTIONS: Mapping[str, Callable[[int, Staff, datetime], None]] = {
 def _answer(campaign_id: int, context: Mapping[str, Any], status: int = 200) -> Response:
     t, staff, deployment = words(), current_staff(), desk().deployment
     now = deployment.clock()
-    progress = service.progress_of(deployment, campaign_id, now=now)
+    progress = progress_of(deployment, campaign_id, now=now)
     campaign, counts = progress.campaign, progress.counts
     given: dict[str, Any] = {"done": "", "problem": "", "reason": ""}
     return answer_page(

@@ -7,7 +7,7 @@ from babel.dates import format_timedelta
 from babel.numbers import format_decimal
 
 from ..core.campaign import Kind, State
-from ..services.campaign import Progress
+from ..services.progress import Progress
 from .desk import Words
 from .page import show_moment
 

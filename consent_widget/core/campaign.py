@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from .errors import Conflict, Forbidden
+from .errors import Forbidden
 from .staff import Staff
+from .transition import follow
 
 #: So many subscriptions are looked at in one commit while rows are made.
 CHUNK = 5000
@@ -117,10 +118,7 @@ def advance(state: State, event: Event) -> State:
     Raises:
         Conflict: ``wrong_state``: it leads nowhere from there.
     """
-    try:
-        return _TABLE[state][event]
-    except KeyError:
-        raise Conflict("wrong_state", f"A campaign that is {state} cannot be changed by {event}.") from None
+    return follow(_TABLE, state, event, of="a campaign")
 
 
 def check_decider(staff: Staff) -> None:

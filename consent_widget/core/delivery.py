@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from .errors import Conflict
+from .transition import follow
 
 #: So long is a claimed row one worker's own: longer than all time limits of one mail together (mail.connection).
 LEASE = timedelta(minutes=10)
@@ -114,10 +114,7 @@ def advance(state: State, event: Event) -> State:
     Raises:
         Conflict: ``wrong_state``: it leads nowhere from there.
     """
-    try:
-        return _TABLE[state][event]
-    except KeyError:
-        raise Conflict("wrong_state", f"A delivery that is {state} cannot be changed by {event}.") from None
+    return follow(_TABLE, state, event, of="a delivery")
 
 
 def sources(event: Event) -> tuple[State, ...]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from .delivery import Kind
-from .errors import Conflict
+from .transition import follow
 
 #: How long a link that confirms holds.
 CONFIRM_WITHIN = timedelta(hours=72)
@@ -182,9 +182,4 @@ def advance(state: State, event: Event) -> State:
     Raises:
         Conflict: ``wrong_state``: it leads nowhere from there.
     """
-    try:
-        return _TABLE[state][event]
-    except KeyError:
-        raise Conflict(
-            "wrong_state", f"A subscription that is {state} cannot be changed by {event}."
-        ) from None
+    return follow(_TABLE, state, event, of="a subscription")

@@ -6,8 +6,9 @@ What is in force is not stored and not decided here but computed (core.notice.Sc
 from collections.abc import Mapping
 from enum import StrEnum
 
-from .errors import Conflict, Forbidden
+from .errors import Forbidden
 from .staff import Staff
+from .transition import follow
 
 
 class State(StrEnum):
@@ -66,10 +67,7 @@ def advance(state: State, event: Event) -> State | None:
     Raises:
         Conflict: ``wrong_state``: it leads nowhere from there.
     """
-    try:
-        return _TABLE[state][event]
-    except KeyError:
-        raise Conflict("wrong_state", f"A version that is {state} cannot be changed by {event}.") from None
+    return follow(_TABLE, state, event, of="a version")
 
 
 def may(staff: Staff, event: Event) -> bool:

@@ -74,7 +74,7 @@ def withdraw_campaign(
     locked = storage.load_campaign(connection, told.id, lock=True)
     assert locked is not None
     storage.change_campaign(connection, told.id, state=advance(locked.state, Event.WITHDRAW), finished_at=now)
-    # What is being sent at this moment is told of the correction when its answer comes (services.sending).
+    # What is being sent at this moment is told of the correction when its answer comes (_prepare_chunk).
     rows.change_rows(
         connection,
         Step.CANCEL,

@@ -1,123 +1,31 @@
-"""Campaigns as staff see and steer them: counts, progress, pause and resume, what to do about the unknown."""
+"""Campaigns as staff steer them: pause and resume, what to do about the unknown, send again."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection
 
 from ..core.campaign import Campaign, Event, PauseReason, Policy, State, advance, check_decider
-from ..core.delivery import Counts
 from ..core.delivery import Event as Step
 from ..core.delivery import State as Row
-from ..core.errors import InputError, LedgerError, UnknownCampaign
+from ..core.errors import InputError, LedgerError
 from ..core.staff import SYSTEM, Staff
 from ..storage import campaign as storage
-from ..storage import claim
 from ..storage import delivery as rows
+from ..storage import pace
 from ..storage.count import add_count, forget_counts
 from ..storage.database import retrying
 from .audience import reopen
 from .deployment import Deployment
 from .ledger import append
+from .progress import found, load_campaign
 
 logger = logging.getLogger("consent_widget")
-
-#: The rate is measured over so long.
-_WINDOW = timedelta(minutes=5)
-
-#: Of fewer mails the last minutes tell nothing: then the whole time counts.
-_TELLING = 20
 
 _MAX_WORDS = 2000
 
 #: Mails that came back because we are refused are counted together for so long.
 _REFUSALS_SPAN = timedelta(days=7)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """How far a campaign is. ``late`` are the rows of those who joined afterwards, within ``counts``.
-
-    candidates = (rows - late rows) + excluded, once it is prepared. ``rate`` is in mails accepted a
-    second over the last minutes, ``left`` what is left at that rate (None: nothing to tell by, or
-    nothing left), ``ends_at`` when that will be. ``refusals`` are the failed rows by code, ``waiting``
-    those to be tried again by the code of the last answer.
-    """
-
-    campaign: Campaign
-    counts: Counts
-    late: Counts
-    rate: float
-    left: timedelta | None
-    ends_at: datetime | None
-    refusals: Mapping[str, int]
-    waiting: Mapping[str, int]
-    last_accepted_at: datetime | None
-
-    @property
-    def is_in_time(self) -> bool | None:
-        """Whether the last mail leaves before the version takes effect; None where nobody can tell yet."""
-        if self.campaign.prepared_at is not None and self.counts.is_balanced:
-            return (self.campaign.finished_at or self.campaign.created_at) <= self.campaign.closes_at
-        return None if self.ends_at is None else self.ends_at <= self.campaign.closes_at
-
-
-def list_campaigns(deployment: Deployment) -> list[Campaign]:
-    """Every campaign, newest first.
-
-    Raises:
-        StoreUnavailable: the database did not answer.
-    """
-    with deployment.database.reading() as connection:
-        return storage.load_campaigns(connection)
-
-
-def load_campaign(deployment: Deployment, campaign_id: int) -> Campaign:
-    """The campaign with this id.
-
-    Raises:
-        UnknownCampaign: there is none.
-        StoreUnavailable: the database did not answer.
-    """
-    with deployment.database.reading() as connection:
-        return _found(connection, campaign_id)
-
-
-def progress_of(deployment: Deployment, campaign_id: int, *, now: datetime) -> Progress:
-    """How far the campaign is, read in one transaction.
-
-    Raises:
-        UnknownCampaign: there is none.
-        StoreUnavailable: the database did not answer.
-    """
-    with deployment.database.reading() as connection:
-        campaign = _found(connection, campaign_id)
-        counts = rows.count_states(connection, campaign_id)
-        late = rows.count_states(connection, campaign_id, late=True)
-        start = campaign.started_at or campaign.created_at
-        since = max(now - _WINDOW, start)
-        recent = rows.count_since(connection, campaign_id, since=since)
-        if recent < _TELLING:
-            since, recent = start, counts[Row.ACCEPTED]
-        codes = rows.count_refusals(connection, campaign_id)
-        last = rows.last_accepted(connection, campaign_id)
-    rate = recent / max(1.0, (now - since).total_seconds())
-    open_rows = counts.open
-    running = campaign.state is State.RUNNING and campaign.prepared_at is not None
-    left = timedelta(seconds=open_rows / rate) if running and open_rows and rate else None
-    return Progress(
-        campaign=campaign,
-        counts=counts,
-        late=late,
-        rate=rate,
-        left=left,
-        ends_at=now + left if left is not None else None,
-        refusals=codes[Row.FAILED],
-        waiting=codes[Row.PENDING],
-        last_accepted_at=last,
-    )
 
 
 @retrying
@@ -131,7 +39,7 @@ def pause(deployment: Deployment, campaign_id: int, *, reason: str, staff: Staff
     check_decider(staff)
     words = _words(reason)
     with deployment.database.writing() as connection:
-        campaign = _locked(connection, campaign_id)
+        campaign = found(connection, campaign_id, lock=True)
         _pause(connection, campaign, PauseReason.STAFF, words)
         note_act(deployment, connection, "pause_campaign", campaign, staff=staff.id, now=now, reason=words)
     return load_campaign(deployment, campaign_id)
@@ -151,7 +59,7 @@ def pause_for(
     ``detail`` is what a server said, without addresses. Staff are alarmed by ``deployment.alarm``
     behind the commit: the caller's task.
     """
-    campaign = _locked(connection, campaign_id)
+    campaign = found(connection, campaign_id, lock=True)
     if campaign.state is not State.RUNNING:
         return False
     _pause(connection, campaign, reason, detail)
@@ -177,11 +85,11 @@ def resume(deployment: Deployment, campaign_id: int, *, staff: Staff, now: datet
     """
     check_decider(staff)
     with deployment.database.writing() as connection:
-        campaign = _locked(connection, campaign_id)
+        campaign = found(connection, campaign_id, lock=True)
         state = advance(campaign.state, Event.RESUME)
         storage.change_campaign(connection, campaign_id, state=state, pause_reason="", pause_detail="")
         # A relay that refused us is asked again at once: whoever resumes has seen to it.
-        claim.speed_up(connection, claim.RELAY)
+        pace.speed_up(connection, pace.RELAY)
         forget_counts(connection, _mark(campaign_id))
         note_act(deployment, connection, "resume_campaign", campaign, staff=staff.id, now=now)
     deployment.wake()
@@ -200,7 +108,7 @@ def set_policy(
     """
     check_decider(staff)
     with deployment.database.writing() as connection:
-        campaign = _locked(connection, campaign_id)
+        campaign = found(connection, campaign_id, lock=True)
         storage.change_campaign(connection, campaign_id, policy=policy)
         note_act(deployment, connection, "set_policy", campaign, staff=staff.id, now=now, policy=policy.value)
     return load_campaign(deployment, campaign_id)
@@ -236,7 +144,7 @@ def _send_again(
         rows.deliveries.c.state == state,
     )
     with deployment.database.writing() as connection:
-        campaign = _locked(connection, campaign_id)
+        campaign = found(connection, campaign_id, lock=True)
         advance(campaign.state, Event.REOPEN)
         count = rows.change_rows(connection, Step.RESEND, *where, now=now, attempts=0)
         if count:
@@ -256,20 +164,6 @@ def count_refusal(connection: Connection, campaign_id: int | None, *, now: datet
 
 def _mark(campaign_id: int | None) -> str:
     return f"refused {campaign_id or 'letters'}"
-
-
-def _found(connection: Connection, campaign_id: int) -> Campaign:
-    campaign = storage.load_campaign(connection, campaign_id)
-    if campaign is None:
-        raise UnknownCampaign(f"There is no campaign with the id {campaign_id}.")
-    return campaign
-
-
-def _locked(connection: Connection, campaign_id: int) -> Campaign:
-    campaign = storage.load_campaign(connection, campaign_id, lock=True)
-    if campaign is None:
-        raise UnknownCampaign(f"There is no campaign with the id {campaign_id}.")
-    return campaign
 
 
 def _pause(connection: Connection, campaign: Campaign, reason: PauseReason, detail: str) -> None:

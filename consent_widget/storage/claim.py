@@ -1,10 +1,9 @@
 """What workers write: rows claimed and settled, each only by who holds it (storage.fence: what lies between)."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -13,7 +12,6 @@ from sqlalchemy import (
     Integer,
     String,
     bindparam,
-    delete,
     or_,
     select,
     update,
@@ -23,8 +21,9 @@ from ..core.campaign import State as Running
 from ..core.delivery import LEASE, LONGEST_WAIT, Delivery, Event, Kind, State, sources
 from ..core.subscription import State as Subscribed
 from .campaign import campaigns
-from .database import UtcDateTime, insert_or
-from .delivery import deliveries, delivery_of, domains, of_campaign, target_of
+from .database import UtcDateTime
+from .delivery import deliveries, delivery_of, of_campaign, target_of
+from .pace import RELAY, is_on, pauses
 from .subscription import subscriptions
 
 
@@ -58,8 +57,8 @@ def claim(
         values["campaign"] = campaign_id
     taken = connection.execute(_claiming(campaign_id is None), values).mappings()
     found = [delivery_of(dict(row)) for row in taken]
-    until = _pauses(connection, {RELAY, *(one.domain for one in found)}) if found else {}
-    slow = {domain: ends_at for domain, ends_at in until.items() if _is_on(ends_at, now)}
+    until = pauses(connection, {RELAY, *(one.domain for one in found)}) if found else {}
+    slow = {domain: ends_at for domain, ends_at in until.items() if is_on(ends_at, now)}
     for domain in slow.keys() & {one.domain for one in found}:
         _put_off(connection, found, domain, campaign_id, until=slow[domain], now=now)
     kept = [one for one in found if one.domain not in slow]
@@ -250,47 +249,3 @@ def expired(connection: Connection, *, now: datetime, limit: int) -> list[Delive
         .with_for_update(skip_locked=True)
     )
     return [delivery_of(dict(row)) for row in connection.execute(chosen).mappings()]
-
-
-#: Stands among the domains for the relay itself: nothing is sent at all until then.
-RELAY = ""
-
-
-def slowed_domains(connection: Connection, names: Collection[str], *, now: datetime) -> dict[str, datetime]:
-    """Until when each of those domains that asked for it is left alone."""
-    return {domain: until for domain, until in _pauses(connection, names).items() if _is_on(until, now)}
-
-
-def _is_on(until: datetime, now: datetime) -> bool:
-    """Whether a pause is still on; one that ends later than any pause lasts is of a clock that was ahead."""
-    return now < until <= now + 2 * LONGEST_WAIT
-
-
-def _pauses(connection: Connection, names: Collection[str]) -> dict[str, datetime]:
-    """Until when each of those domains was to be left alone, those included that have not taken mail since."""
-    return {row[0]: row[1] for row in connection.execute(_PAUSES, {"names": list(names)})}
-
-
-_PAUSES = select(domains.c.domain, domains.c.until).where(
-    domains.c.domain.in_(bindparam("names", expanding=True))
-)
-
-
-def slow_down(
-    connection: Connection, domain: str, *, until: Callable[[int], datetime], now: datetime
-) -> datetime:
-    """Leave ``domain`` alone until ``until(refusals)``; refusals within one pause count once."""
-    row = connection.execute(select(domains).where(domains.c.domain == domain)).one_or_none()
-    if row is not None and _is_on(row.until, now):
-        return cast(datetime, row.until)
-    refusals = (row.refusals if row is not None else 0) + 1
-    ends_at = until(refusals)
-    values = {"until": ends_at, "refusals": refusals}
-    put = insert_or(connection, domains).values(domain=domain, **values)
-    connection.execute(put.on_conflict_do_update(index_elements=["domain"], set_=values))
-    return ends_at
-
-
-def speed_up(connection: Connection, domain: str) -> None:
-    """The domain takes mail again."""
-    connection.execute(delete(domains).where(domains.c.domain == domain))

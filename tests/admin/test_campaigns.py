@@ -16,9 +16,10 @@ from consent_widget.core.delivery import MAX_ATTEMPTS, Counts, wait
 from consent_widget.core.delivery import State as Row
 from consent_widget.render.catalogue import WORDS
 from consent_widget.services.audience import join_campaigns, prepare
-from consent_widget.services.campaign import load_campaign, pause_for, progress_of
+from consent_widget.services.campaign import pause_for
 from consent_widget.services.decision import withdraw_version
 from consent_widget.services.jobs import take
+from consent_widget.services.progress import load_campaign, progress_of
 from consent_widget.storage.audit import read_acts
 from consent_widget.storage.campaign import campaigns
 from tests.admin.newsroom import ADMIN, STAFF, Newsroom

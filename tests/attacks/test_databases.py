@@ -22,8 +22,9 @@ from consent_widget.core.campaign import PauseReason, State
 from consent_widget.core.envelope import verp
 from consent_widget.core.errors import SchemaError, StoreUnavailable
 from consent_widget.core.ledger_key import PublicKey
-from consent_widget.services.campaign import list_campaigns, resume
+from consent_widget.services.campaign import resume
 from consent_widget.services.ledger import verify
+from consent_widget.services.progress import list_campaigns
 from consent_widget.services.retention import purge
 from consent_widget.services.setup import check_schema
 from consent_widget.storage import database as engines

@@ -25,10 +25,10 @@ from consent_widget.core.draft import Draft, DraftFields
 from consent_widget.core.links import UNSUBSCRIBE
 from consent_widget.core.notice import ChangeClass
 from consent_widget.core.workflow import State
-from consent_widget.services.campaign import list_campaigns, progress_of
 from consent_widget.services.decision import approve_draft
 from consent_widget.services.draft import create_draft, load_draft, submit_draft
 from consent_widget.services.ledger import verify
+from consent_widget.services.progress import list_campaigns, progress_of
 from consent_widget.storage import consent as storage
 from consent_widget.storage.database import Database, open_engine
 from consent_widget.storage.subscription import find_by_identity

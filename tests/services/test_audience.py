@@ -13,7 +13,7 @@ from consent_widget.core.errors import Conflict, InputError
 from consent_widget.core.notice import ChangeClass
 from consent_widget.services import audience, journal
 from consent_widget.services.audience import join_campaigns, leave_campaigns, prepare
-from consent_widget.services.campaign import list_campaigns, progress_of
+from consent_widget.services.progress import list_campaigns, progress_of
 from tests.factories import NOW
 from tests.mailroom import LOST, Mailroom, Relay
 

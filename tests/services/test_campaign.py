@@ -12,6 +12,7 @@ from consent_widget.core.staff import Staff
 from consent_widget.services import campaign as steering
 from consent_widget.services.audience import prepare
 from consent_widget.services.audit import all_acts
+from consent_widget.services.progress import list_campaigns, load_campaign, progress_of
 from consent_widget.services.subscriber_list import list_unknown_mails
 from tests.mailroom import ACCEPTED, APPROVER, AUTHOR, LOST, Mailroom, Relay, refusal
 
@@ -41,7 +42,7 @@ def acts(mailroom: Mailroom) -> list[str]:
 
 
 def everything(mailroom: Mailroom) -> object:
-    return (steering.list_campaigns(mailroom.deployment), mailroom.rows(), acts(mailroom))
+    return (list_campaigns(mailroom.deployment), mailroom.rows(), acts(mailroom))
 
 
 @pytest.mark.parametrize("act", list(ACTS))
@@ -130,7 +131,7 @@ def test_the_numbers_add_up_and_say_how_long_it_takes(mailroom: Mailroom) -> Non
 
     mailroom.deliver(relay, limit=62)
 
-    progress = steering.progress_of(mailroom.deployment, mailroom.campaign().id, now=mailroom.clock())
+    progress = progress_of(mailroom.deployment, mailroom.campaign().id, now=mailroom.clock())
     assert (progress.counts[Row.ACCEPTED], progress.counts[Row.FAILED], progress.counts.open) == (60, 1, 39)
     assert progress.refusals == {"5.2.2": 1}
     assert progress.waiting == {"4.2.0": 1}
@@ -146,7 +147,7 @@ def test_a_campaign_that_is_too_slow_says_so_beforehand(mailroom: Mailroom) -> N
 
     mailroom.deliver(relay, limit=1)
 
-    progress = steering.progress_of(mailroom.deployment, mailroom.campaign().id, now=mailroom.clock())
+    progress = progress_of(mailroom.deployment, mailroom.campaign().id, now=mailroom.clock())
     assert progress.left == timedelta(days=49)
     assert progress.is_in_time is False
 
@@ -167,4 +168,4 @@ def test_the_unknown_are_listed(mailroom: Mailroom) -> None:
 @pytest.mark.parametrize("error", [UnknownCampaign])
 def test_asking_for_none_is_an_error(mailroom: Mailroom, error: type[ConsentWidgetError]) -> None:
     with pytest.raises(error):
-        steering.load_campaign(mailroom.deployment, 7)
+        load_campaign(mailroom.deployment, 7)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from consent_widget.core.campaign import State
 from consent_widget.core.ledger_key import LogKey
 from consent_widget.services.audit import all_acts
-from consent_widget.services.campaign import progress_of
+from consent_widget.services.progress import progress_of
 from consent_widget.services.upkeep import sweep
 from tests.mailroom import LOST, Mailroom, Relay, refusal
 

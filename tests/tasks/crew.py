@@ -20,7 +20,7 @@ from sqlalchemy import select
 from consent_widget.core.campaign import State as Running
 from consent_widget.core.delivery import LEASE, State
 from consent_widget.core.errors import StoreUnavailable
-from consent_widget.services.campaign import load_campaign, progress_of
+from consent_widget.services.progress import load_campaign, progress_of
 from consent_widget.services.setup import upgrade_database
 from consent_widget.services.subscriber_list import list_unknown_mails
 from consent_widget.services.upkeep import sweep
