@@ -1,6 +1,5 @@
 """``python -m demo_site``: one parent that prepares the data, starts the processes and ends them."""
 
-import json
 import os
 import signal
 import socket
@@ -9,15 +8,12 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
-from pathlib import Path
 from types import FrameType
 
-from . import staff
 from .parent import PARENT
 from .settings import DemoError, Settings, read_settings, ticking_clock
+from .staff import read_passwords
 
-NOTICES = Path(__file__).parent / "notices"
 #: Modules that run as processes of their own, in the order of their start.
 PROCESSES = ("demo_site.web", "demo_site.worker")
 _SECONDS_TO_START = 30
@@ -58,15 +54,21 @@ def check_port(port: int) -> None:
 
 
 def prepare(settings: Settings, clock: Callable[[], datetime] | None) -> dict[str, str]:
-    """Make the folder and the tables; announce the first notice if there is none. Earlier data stays.
+    """Make the folder, the tables, the first notice and the staff; what is there stays (demo_site.prepare).
 
     The staff's passwords by address.
+
+    Raises:
+        DemoError: it failed; its own message is in the error.
     """
     settings.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _flask("upgrade", clock=clock)
-    if not json.loads(_flask("versions", "--json", clock=clock)):
-        _flask("import-notice", str(NOTICES), "--announce", clock=clock)
-    return staff.add_staff(settings.directory, partial(_flask, clock=clock))
+    command = [sys.executable, "-m", "demo_site.prepare"]
+    done = subprocess.run(  # noqa: S603  # ours
+        command, env=_environment(clock), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise DemoError(_complaint(done.stderr))
+    return read_passwords(settings.directory)
 
 
 def serve(settings: Settings, clock: Callable[[], datetime] | None, passwords: dict[str, str]) -> int:
@@ -96,25 +98,10 @@ def _start(module: str, clock: Callable[[], datetime] | None) -> subprocess.Pope
     )
 
 
-def _flask(*arguments: str, clock: Callable[[], datetime] | None, given: str = "") -> str:
-    """What ``flask consent`` prints for ``arguments`` and ``given`` as its input.
-
-    Raises:
-        DemoError: the command failed; its own message is in the error.
-    """
-    command = [sys.executable, "-m", "flask", "--app", "demo_site", "consent", *arguments]
-    done = subprocess.run(  # noqa: S603  # our own command and folder
-        command, env=_environment(clock), input=given, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise DemoError(_complaint(done.stderr or done.stdout))
-    return done.stdout
-
-
 def _complaint(output: str) -> str:
-    """What a failed command says: the message alone where it is an error of ours, which names its cure."""
+    """What went wrong: the message alone where it is an error of ours, which names its cure."""
     name, _, message = output.strip().rpartition("\n")[2].partition(": ")
-    return message if name.startswith("consent_widget.") else output.strip()
+    return message if name.startswith(("consent_widget.", "demo_site.")) else output.strip()
 
 
 def _environment(clock: Callable[[], datetime] | None) -> dict[str, str]:

@@ -14,6 +14,7 @@ STAFF = {
     "auditor": "Kiểm tra nội bộ",
 }
 _DOMAIN = "demo.example"
+_FILE = "passwords.json"
 
 #: Runs ``flask consent`` with arguments and a text for its input, and gives what it prints.
 Run = Callable[..., str]
@@ -21,8 +22,7 @@ Run = Callable[..., str]
 
 def add_staff(directory: Path, run: Run) -> dict[str, str]:
     """Make the accounts that are missing; the passwords by address."""
-    path = directory / "passwords.json"
-    passwords: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    passwords = read_passwords(directory)
     known = {one["email"] for one in json.loads(run("staff", "list", "--json"))}
     for role, name in STAFF.items():
         email = f"{role}@{_DOMAIN}"
@@ -33,11 +33,19 @@ def add_staff(directory: Path, run: Run) -> dict[str, str]:
         run("staff", *order, "--ask", given=f"{password}\n")
         # Afterwards: a start that is broken off before this line resets the account the next time.
         passwords[email] = password
-        _write(path, passwords)
+        _write(directory, passwords)
     return passwords
 
 
-def _write(path: Path, passwords: dict[str, str]) -> None:
+def read_passwords(directory: Path) -> dict[str, str]:
+    """Those of the accounts that were made, by address."""
+    path = directory / _FILE
+    found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
+
+
+def _write(directory: Path, passwords: dict[str, str]) -> None:
+    path = directory / _FILE
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
     # Born with its mode: nobody else can read it, not for a moment.

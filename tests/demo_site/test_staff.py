@@ -2,16 +2,14 @@
 
 import json
 import stat
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from demo_site import create_app
+from demo_site.prepare import commands
 from demo_site.staff import STAFF, add_staff
-
-ROOT = Path(__file__).parents[2]
 
 
 class Site:
@@ -20,27 +18,19 @@ class Site:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.orders: list[str] = []
+        self._run = commands(create_app())
 
     def run(self, *arguments: str, given: str = "") -> str:
         self.orders.append(" ".join(arguments[:2]))
-        done = subprocess.run(
-            [sys.executable, "-m", "flask", "--app", "demo_site", "consent", *arguments],
-            cwd=ROOT,
-            env={"DEMO_DIR": str(self.directory), "PATH": ""},
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return self._run(*arguments, given=given)
 
     def accounts(self) -> dict[str, Any]:
         return {one["email"]: one for one in json.loads(self.run("staff", "list", "--json"))}
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.setenv("DEMO_DIR", str(tmp_path))
     made = Site(tmp_path)
     made.run("upgrade")
     made.orders.clear()
