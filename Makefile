@@ -22,8 +22,8 @@ test: $(VENV)/installed-test
 
 # In one process: what is timed here would be slowed down by a neighbour.
 soak: $(VENV)/installed-test
-	@SOAK=1 $(BIN)/python -m pytest tests/soak tests/attacks/test_kills.py tests/attacks/test_mail_faults.py tests/attacks/test_web_kills.py \
-		tests/attacks/test_floods.py tests/attacks/test_texts.py::test_deep_nesting
+	@$(BIN)/python -m tests.browser.chromium
+	@SOAK=1 $(BIN)/python -m pytest tests/soak tests/attacks
 
 bench: $(VENV)/installed-test
 	@$(BIN)/python -m tests.browser.chromium

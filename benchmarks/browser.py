@@ -84,7 +84,7 @@ class Load:
 
 def measure_browser(addresses: Mapping[Kind, str]) -> list[Figure]:
     """Every figure for which a browser is needed; about two minutes."""
-    with launched() as browser:
+    with launched(is_whole=True) as browser:
         rounds = {path: _rounds(browser, addresses, path) for path in _SECONDS}
         on_desktop = [
             _load(browser, f"{addresses[kind]}/page", asks=True, slow=False) for kind in _BANNER_LIMITS

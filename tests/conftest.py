@@ -12,6 +12,7 @@ from flask import Flask, has_app_context
 from flask.testing import FlaskClient
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
+from werkzeug.routing import Rule
 
 from consent_widget.services.setup import upgrade_database
 from consent_widget.storage.database import Database, open_engine
@@ -41,6 +42,22 @@ class _Compiled(BytecodeCache):
 
 
 Flask.jinja_options = {"bytecode_cache": _Compiled()}
+
+
+def _compiled_once(compile_builder: Callable[..., Any]) -> Callable[..., Any]:
+    """Functions that build the addresses of rules, likewise: of the same rule they are the same."""
+    kept: dict[object, Any] = {}
+
+    def compile_or_find(rule: Rule, append_unknown: bool = True) -> Any:
+        key = (rule.rule, append_unknown, tuple(rule._trace), repr(rule.defaults))
+        if key not in kept:
+            kept[key] = compile_builder(rule, append_unknown)
+        return kept[key]
+
+    return compile_or_find
+
+
+Rule._compile_builder = _compiled_once(Rule._compile_builder)  # type: ignore[method-assign]
 
 # A mistake in a rule shows within a second, one in a page within a minute.
 _ORDER = [

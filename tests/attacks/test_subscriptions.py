@@ -165,7 +165,7 @@ def test_bodies_that_do_not_fit(case: Case, page: str, quick: Readers) -> None:
 @attack("PI-010")
 def test_sign_up_does_not_tell_who_is_subscribed(case: Case, readers: Readers, clock: Clock) -> None:
     """Same status, same words, and times that no test of ranks tells apart."""
-    each = volume(16, 500)
+    each = volume(12, 500)
     kinds = ("new", "pending", "confirmed", "left", "stopped")
     prepare(readers, clock, each)
     answers = set()

@@ -89,7 +89,7 @@ def threats_in_page(html: str) -> list[str]:
     """What of a whole page of ours would run, overlay, lead or load from elsewhere."""
     return [
         one
-        for scripting in (False, True)
+        for scripting in ((False, True) if "<noscript" in html.lower() else (False,))  # only there it matters
         for element in parse(html, scripting=scripting).iter()
         for one in _threats(element)
     ]

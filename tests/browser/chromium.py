@@ -3,18 +3,22 @@
 `python -m tests.browser.chromium` makes sure that there is one: `make test` calls it first.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Error, sync_playwright
 
-VARIABLE = "CONSENT_WIDGET_TEST_BROWSER"
-_ON_PATH = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+VARIABLE = "TEST_BROWSER"
+#: Chromium without windows, as Playwright takes by itself: each visitor costs a third of what a window does.
+_SHELL = "chromium-headless-shell"
+_ON_PATH = (_SHELL, "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # What a browser does of its own accord would stand among the requests that tests count.
 _FLAGS = (
     "--disable-background-networking",
@@ -24,13 +28,17 @@ _FLAGS = (
 )
 
 
+#: So many seconds may a package take.
+_PATIENCE = 300
+
+
 class ChromiumMissing(Exception):
     """No Chromium starts here; the message holds the cure."""
 
 
 @contextmanager
-def launched(*flags: str) -> Iterator[Browser]:
-    """A running headless Chromium.
+def launched(*flags: str, is_whole: bool = False) -> Iterator[Browser]:
+    """A running headless Chromium; a whole one, windows and all, is what people have.
 
     Raises:
         ChromiumMissing: none is found, or the one that is found does not start.
@@ -39,7 +47,9 @@ def launched(*flags: str) -> Iterator[Browser]:
     sandbox = () if os.geteuid() else ("--no-sandbox",)
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=_found(), args=[*_FLAGS, *sandbox, *flags])
+            which = whole() if is_whole else {"executable_path": _found(_ON_PATH)}
+            painter = () if is_whole else ("--disable-gpu",)  # nobody watches
+            browser = playwright.chromium.launch(**which, args=[*_FLAGS, *painter, *sandbox, *flags])
         except Error as error:
             raise ChromiumMissing(
                 f"No Chromium starts here. `make test` finds or installs one; {VARIABLE}=/path/to/chromium"
@@ -51,11 +61,17 @@ def launched(*flags: str) -> Iterator[Browser]:
             browser.close()
 
 
-def _found() -> str | None:
+def whole() -> dict[str, Any]:
+    """Options for Playwright to launch a Chromium with settings and a history of its own, which the shell lacks."""
+    path = _found(tuple(name for name in _ON_PATH if name != _SHELL))
+    return {"executable_path": path} if path else {"channel": "chromium"}
+
+
+def _found(names: Iterable[str]) -> str | None:
     """The path of a browser, or None for the one that Playwright keeps itself."""
     if given := os.environ.get(VARIABLE):
         return given
-    return next(filter(_answers, filter(None, map(shutil.which, _ON_PATH))), None)
+    return next(filter(_answers, filter(None, map(shutil.which, names))), None)
 
 
 def _answers(path: str) -> bool:
@@ -73,17 +89,13 @@ def _starts() -> bool:
 
 def _ensure() -> str | None:
     """Install a Chromium where none starts; the words to print if that is not possible."""
-    if os.environ.get(VARIABLE) or _found() or _starts():
+    if os.environ.get(VARIABLE):
         return None
-
     is_root = os.geteuid() == 0
     if is_root and _is_debian():
-        print("Installing the distribution's chromium for the browser tests ...", flush=True)
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for step in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", "-qq", *step], env=environment, stdin=subprocess.DEVNULL, check=False)
-        if _found():
-            return None
+        _install()
+    if _found(_ON_PATH) or _starts():
+        return None
 
     print("Fetching Playwright's chromium for the browser tests ...", flush=True)
     playwright = [sys.executable, "-m", "playwright"]
@@ -101,6 +113,26 @@ def _ensure() -> str | None:
         "Chromium is here, but libraries of the system that it needs are missing."
         f" Run this once, then `make test` again:\n    {'' if is_root else 'sudo '}{command}"
     )
+
+
+def _install() -> None:
+    """The distribution's packages, each tried once for this environment: a release may lack one."""
+    tried = Path(sys.prefix) / "browser-packages-tried"
+    missing = [name for name in ("chromium", _SHELL) if not shutil.which(name)]
+    if not missing or tried.exists():
+        return
+    print(f"Installing the distribution's {' and '.join(missing)} for the browser tests ...", flush=True)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for step in (["update"], *(["install", "--yes", "--no-install-recommends", name] for name in missing)):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                ["apt-get", "-qq", *step],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                check=False,
+                timeout=_PATIENCE,
+            )
+    tried.touch()
 
 
 def _is_debian() -> bool:

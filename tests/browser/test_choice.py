@@ -232,7 +232,7 @@ def cookieless(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> It
     settings = {"profile": {"default_content_setting_values": {"cookies": 2}}}
     (folder / "Default").mkdir()
     (folder / "Default" / "Preferences").write_text(json.dumps(settings))
-    context = browser.browser_type.launch_persistent_context(folder, executable_path=chromium._found())
+    context = browser.browser_type.launch_persistent_context(folder, **chromium.whole())
     context.set_default_timeout(10_000)
     yield context
     context.close()

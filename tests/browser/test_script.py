@@ -363,7 +363,7 @@ def test_decided_page_without_the_rest_leads_to_the_preferences_page(arrive: Arr
 def remembering(browser: Browser) -> Iterator[Browser]:
     """A Chromium that keeps pages in its back/forward cache, which Playwright turns off."""
     with browser.browser_type.launch(
-        executable_path=chromium._found(), ignore_default_args=["--disable-back-forward-cache"]
+        **chromium.whole(), ignore_default_args=["--disable-back-forward-cache"]
     ) as made:
         yield made
 

@@ -576,11 +576,11 @@ def test_a_relay_that_is_busy_before_the_recipient_fails_no_mail(mailroom: Mailr
     free: list[bool] = []
     busy = refusal(452, "4.3.1 busy", Stage.MAIL)
     relay = Relay(says=lambda recipient, time: ACCEPTED if free else busy)
-    for _ in range(24 * 12):
+    for _ in range(24 * 2):
         mailroom.deliver(relay)
-        mailroom.clock.tick(minutes=5)
+        mailroom.clock.tick(minutes=30)
 
-    assert sum(relay.tries.values()) <= 24 * 12
+    assert 24 <= sum(relay.tries.values()) <= 24 * 2
     free.append(True)
     mailroom.deliver(relay)
     assert sorted(relay.taken) == sorted(addresses)
