@@ -5,7 +5,7 @@ can make up. What it says is the mail system's word, so a mailbox is suppressed 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -140,95 +140,89 @@ def _take(
     act = _ACTS.get(taken.kind)
     if delivery is None or act is None or is_known:
         return taken
-    return act(deployment, connection, taken, delivery, report, now)
+    return act(_Case(deployment, connection, taken, delivery, report, now))
 
 
 def _readable(content: bytes) -> str:
     return content[:_KEPT].decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _gone(
-    deployment: Deployment,
-    connection: Connection,
-    taken: Taken,
-    delivery: Delivery,
-    report: Report,
-    now: datetime,
-) -> Taken:
-    whose = _whose(connection, delivery)
-    _fail(connection, delivery, report, now)
-    if whose is None:
-        return taken
-    return replace(taken, suppressed=suppress(deployment, connection, whose.id, reason=BOUNCE, now=now))
+@dataclass(frozen=True)
+class _Case:
+    """A report that is new, and the mail it is about."""
+
+    deployment: Deployment
+    connection: Connection
+    taken: Taken
+    delivery: Delivery
+    report: Report
+    now: datetime
+
+    def gone(self) -> Taken:
+        whose = self._whose()
+        self._fail()
+        return self.taken if whose is None else self._suppress(whose)
+
+    def worse(self) -> Taken:
+        whose = self._whose()
+        if self.report.is_final:
+            self._fail()
+        if whose is None:
+            return self.taken
+        total = score(whose.bounce_score, whose.bounced_at, self.now)
+        change_subscription(self.connection, whose.id, bounce_score=total, bounced_at=self.now)
+        return self.taken if total < LIMIT else self._suppress(whose)
+
+    def refused(self) -> Taken:
+        """Staff hear of the first; its campaign pauses where enough of its mails bear it out."""
+        self._fail()
+        number = self.delivery.campaign_id
+        count = count_refusal(self.connection, number, now=self.now)
+        taken = replace(self.taken, refused=count == 1)
+        if number is None or count < _REFUSED_MAILS:
+            return taken
+        if count * _REFUSED_IN < rows.count_until(self.connection, number, until=self.now):
+            return taken
+        is_paused = pause_for(
+            self.deployment,
+            self.connection,
+            number,
+            reason=PauseReason.POLICY,
+            detail=f"report {self.report.code}",
+            now=self.now,
+        )
+        return replace(taken, paused=(number,) if is_paused else ())
+
+    def _whose(self) -> Subscription | None:
+        """The subscription whose mailbox this was, locked; None where it has another address by now.
+
+        The letter that confirms a new address went there, and says nothing about the present one.
+        A row that is not accepted has another time than its mail: then a move since it was made counts.
+        """
+        found = load_subscription(self.connection, self.delivery.subscription_id, lock=True)
+        if found is None or self.delivery.kind is Mail.ADDRESS:
+            return None
+        # The address is read at most a lease before the answer is written.
+        is_accepted = self.delivery.state is State.ACCEPTED
+        sent_at = self.delivery.at - LEASE if is_accepted else self.delivery.created_at
+        has_moved = any(
+            one.purpose is Purpose.ADDRESS and one.used_at is not None and one.used_at >= sent_at
+            for one in links_of(self.connection, found.id)
+        )
+        return None if has_moved else found
+
+    def _suppress(self, whose: Subscription) -> Taken:
+        is_new = suppress(self.deployment, self.connection, whose.id, reason=BOUNCE, now=self.now)
+        return replace(self.taken, suppressed=is_new)
+
+    def _fail(self) -> None:
+        this = rows.deliveries.c.id == self.delivery.id
+        rows.change_rows(self.connection, Event.BOUNCE, this, now=self.now, code=self.report.code)
 
 
-def _worse(
-    deployment: Deployment,
-    connection: Connection,
-    taken: Taken,
-    delivery: Delivery,
-    report: Report,
-    now: datetime,
-) -> Taken:
-    whose = _whose(connection, delivery)
-    if report.is_final:
-        _fail(connection, delivery, report, now)
-    if whose is None:
-        return taken
-    total = score(whose.bounce_score, whose.bounced_at, now)
-    change_subscription(connection, whose.id, bounce_score=total, bounced_at=now)
-    if total < LIMIT:
-        return taken
-    return replace(taken, suppressed=suppress(deployment, connection, whose.id, reason=BOUNCE, now=now))
-
-
-def _refused(
-    deployment: Deployment,
-    connection: Connection,
-    taken: Taken,
-    delivery: Delivery,
-    report: Report,
-    now: datetime,
-) -> Taken:
-    """Staff hear of the first; its campaign pauses where enough of its mails bear it out."""
-    _fail(connection, delivery, report, now)
-    number = delivery.campaign_id
-    count = count_refusal(connection, number, now=now)
-    taken = replace(taken, refused=count == 1)
-    if number is None or count < _REFUSED_MAILS:
-        return taken
-    if count * _REFUSED_IN < rows.count_until(connection, number, until=now):
-        return taken
-    detail = f"report {report.code}"
-    is_paused = pause_for(deployment, connection, number, reason=PauseReason.POLICY, detail=detail, now=now)
-    return replace(taken, paused=(number,) if is_paused else ())
-
-
-_ACTS: dict[Kind, Callable[[Deployment, Connection, Taken, Delivery, Report, datetime], Taken]] = {
-    Kind.GONE: _gone,
-    Kind.POLICY: _refused,
-    Kind.REFUSED: _worse,
-    Kind.SOFT: _worse,
+_ACTS: Mapping[Kind, Callable[[_Case], Taken]] = {
+    Kind.GONE: _Case.gone,
+    Kind.POLICY: _Case.refused,
+    Kind.REFUSED: _Case.worse,
+    Kind.SOFT: _Case.worse,
 }
-
-
-def _whose(connection: Connection, delivery: Delivery) -> Subscription | None:
-    """The subscription whose mailbox this was, locked; None where it has another address by now.
-
-    The letter that confirms a new address went there, and says nothing about the present one.
-    A row that is not accepted has another time than its mail: then a move since it was made counts.
-    """
-    found = load_subscription(connection, delivery.subscription_id, lock=True)
-    if found is None or delivery.kind is Mail.ADDRESS:
-        return None
-    # The address is read at most a lease before the answer is written.
-    sent_at = delivery.at - LEASE if delivery.state is State.ACCEPTED else delivery.created_at
-    has_moved = any(
-        one.purpose is Purpose.ADDRESS and one.used_at is not None and one.used_at >= sent_at
-        for one in links_of(connection, found.id)
-    )
-    return None if has_moved else found
-
-
-def _fail(connection: Connection, delivery: Delivery, report: Report, now: datetime) -> None:
-    rows.change_rows(connection, Event.BOUNCE, rows.deliveries.c.id == delivery.id, now=now, code=report.code)

@@ -5,7 +5,9 @@ Each optional category has a script, a frame and a cookie on every page, so that
 """
 
 import json
+import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from html.parser import HTMLParser
@@ -307,3 +309,15 @@ class _LiveTags(HTMLParser):
         for entry in (given.get("data-state") or "").split("."):
             if entry.endswith(":1"):
                 self.found.add(entry[:-2])
+
+
+def at_once(*calls: Callable[[], TestResponse]) -> list[TestResponse]:
+    """The answers to calls that a barrier releases together."""
+    barrier = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], TestResponse]) -> TestResponse:
+        barrier.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))

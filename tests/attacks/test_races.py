@@ -1,8 +1,6 @@
 """RC: two people, or one person twice, at the same instant: one of them wins and the other is told."""
 
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -25,29 +23,18 @@ from tests.attacks.newsroom import (
     token_for,
     written,
 )
-from tests.attacks.target import ALL, Target, granted_in
+from tests.attacks.target import ALL, Target, at_once, granted_in
 from tests.factories import Clock
+from tests.volume import volume
 
 #: Of the two hundred rounds; two workers on one database, as in a real deployment.
-ROUNDS = 12
+ROUNDS = volume(12, 200)
 
 
 @pytest.fixture
 def workers(make_target: MakeTarget, database_url: str, clock: Clock) -> Sequence[Target]:
     """Two processes' worth of one site, on each kind of database."""
     return [make_newsroom(make_target, database_url, clock=clock) for _ in range(2)]
-
-
-def at_once(*calls: Callable[[], TestResponse]) -> list[TestResponse]:
-    """The answers to calls that a barrier releases together."""
-    barrier = threading.Barrier(len(calls))
-
-    def run(call: Callable[[], TestResponse]) -> TestResponse:
-        barrier.wait()
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
 
 
 def button(

@@ -3,14 +3,12 @@
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import partial
 
 import pytest
 from sqlalchemy import select
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.test import TestResponse
 
 from consent_widget.core.campaign import State as Campaign
 from consent_widget.core.links import MANAGE, UNSUBSCRIBE
@@ -19,6 +17,7 @@ from consent_widget.storage.database import metadata
 from tests.attacks.cases import Case, attack
 from tests.attacks.conftest import MakeTarget
 from tests.attacks.subscribers import ONE_CLICK, SUBSCRIBE, Readers, make_readers
+from tests.attacks.target import at_once
 from tests.attacks.wire import served
 from tests.factories import Clock
 from tests.mailroom import Mailroom, Relay
@@ -230,18 +229,6 @@ CLICKS = 50
 @pytest.fixture
 def workers(make_target: MakeTarget, database_url: str, clock: Clock) -> list[Readers]:
     return [make_readers(make_target, database_url, clock=clock) for _ in range(2)]
-
-
-def at_once(*calls: Callable[[], TestResponse]) -> list[TestResponse]:
-    """The answers to calls that a barrier releases together."""
-    barrier = threading.Barrier(len(calls))
-
-    def run(call: Callable[[], TestResponse]) -> TestResponse:
-        barrier.wait()
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
 
 
 @attack("RC-005")
