@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from .settings import DemoError
+
 #: Named after their work: the role is also the part of the address before the @.
 STAFF = {
     "author": "Người soạn thảo",
@@ -40,7 +42,10 @@ def add_staff(directory: Path, run: Run) -> dict[str, str]:
 def read_passwords(directory: Path) -> dict[str, str]:
     """Those of the accounts that were made, by address."""
     path = directory / _FILE
-    found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as error:
+        raise DemoError(f"{path} is damaged; remove it, and the staff get new passwords.") from error
     return found
 
 

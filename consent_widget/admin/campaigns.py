@@ -22,9 +22,9 @@ from .desk import Words, desk, words
 from .guard import current_staff, form_token, guarded, note_done, take_done
 from .mail_codes import show_failures
 from .mail_words import explain_pause, say_campaign, say_kind, say_mail_done, say_mail_error, say_policy
-from .pace import say_pace
 from .page import answer_page, read_id
 from .problems import code_of, status_of
+from .progress import say_progress
 from .sayings import say_error
 
 #: So many campaigns on a page: the rows of each are counted.
@@ -66,7 +66,7 @@ def _row(progress: Progress, now: datetime, t: Words) -> dict[str, Any]:
         "parts": show_parts(progress.counts, t),
         "counts": progress.counts,
         "accepted": progress.counts.by_state.get("accepted", 0),  # type: ignore[call-overload]
-        "pace": say_pace(progress, now, t),
+        "pace": say_progress(progress, now, t),
     }
 
 
@@ -147,8 +147,9 @@ def _answer(campaign_id: int, context: Mapping[str, Any], status: int = 200) -> 
             "state_label": say_campaign(campaign.state, t),
             "counts": counts,
             "late": progress.late,
+            "last_accepted_at": progress.last_accepted_at,
             "parts": show_parts(counts, t),
-            "pace": say_pace(progress, now, t),
+            "pace": say_progress(progress, now, t),
             "paused": explain_pause(campaign.pause_reason, t) if campaign.state is State.PAUSED else None,
             "coverage": _coverage(progress, t),
             "failures": show_failures(progress.refusals, t),

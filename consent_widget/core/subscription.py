@@ -139,7 +139,9 @@ class Link:
     def standing(self, subscription: Subscription, *, now: datetime) -> Standing:
         """``subscription`` is the one it belongs to. That a clock ran ahead when it was made does not matter."""
         if self.used_at is not None:
-            return Standing.USED if subscription.state is State.CONFIRMED else Standing.LEFT
+            # One that ended at this very instant gave way to that of its new address (services.subscription).
+            gave_way = self.purpose is Purpose.ADDRESS and subscription.ended_at == self.used_at
+            return Standing.USED if subscription.state is State.CONFIRMED or gave_way else Standing.LEFT
         waits = (
             subscription.state is State.PENDING
             if self.purpose is Purpose.CONFIRM

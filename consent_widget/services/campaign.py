@@ -18,7 +18,7 @@ from ..storage.database import retrying
 from .audience import reopen
 from .deployment import Deployment
 from .ledger import append
-from .progress import found, load_campaign
+from .progress import load_campaign, require_campaign
 
 logger = logging.getLogger("consent_widget")
 
@@ -39,7 +39,7 @@ def pause(deployment: Deployment, campaign_id: int, *, reason: str, staff: Staff
     check_decider(staff)
     words = _words(reason)
     with deployment.database.writing() as connection:
-        campaign = found(connection, campaign_id, lock=True)
+        campaign = require_campaign(connection, campaign_id, lock=True)
         _pause(connection, campaign, PauseReason.STAFF, words)
         note_act(deployment, connection, "pause_campaign", campaign, staff=staff.id, now=now, reason=words)
     return load_campaign(deployment, campaign_id)
@@ -59,7 +59,7 @@ def pause_for(
     ``detail`` is what a server said, without addresses. Staff are alarmed by ``deployment.alarm``
     behind the commit: the caller's task.
     """
-    campaign = found(connection, campaign_id, lock=True)
+    campaign = require_campaign(connection, campaign_id, lock=True)
     if campaign.state is not State.RUNNING:
         return False
     _pause(connection, campaign, reason, detail)
@@ -85,7 +85,7 @@ def resume(deployment: Deployment, campaign_id: int, *, staff: Staff, now: datet
     """
     check_decider(staff)
     with deployment.database.writing() as connection:
-        campaign = found(connection, campaign_id, lock=True)
+        campaign = require_campaign(connection, campaign_id, lock=True)
         state = advance(campaign.state, Event.RESUME)
         storage.change_campaign(connection, campaign_id, state=state, pause_reason="", pause_detail="")
         # A relay that refused us is asked again at once: whoever resumes has seen to it.
@@ -108,7 +108,7 @@ def set_policy(
     """
     check_decider(staff)
     with deployment.database.writing() as connection:
-        campaign = found(connection, campaign_id, lock=True)
+        campaign = require_campaign(connection, campaign_id, lock=True)
         storage.change_campaign(connection, campaign_id, policy=policy)
         note_act(deployment, connection, "set_policy", campaign, staff=staff.id, now=now, policy=policy.value)
     return load_campaign(deployment, campaign_id)
@@ -144,7 +144,7 @@ def _send_again(
         rows.deliveries.c.state == state,
     )
     with deployment.database.writing() as connection:
-        campaign = found(connection, campaign_id, lock=True)
+        campaign = require_campaign(connection, campaign_id, lock=True)
         advance(campaign.state, Event.REOPEN)
         count = rows.change_rows(connection, Step.RESEND, *where, now=now, attempts=0)
         if count:

@@ -1,5 +1,6 @@
 """What one worker knows of those who asked for less mail: domains, or the relay itself."""
 
+import logging
 from collections.abc import Collection
 from datetime import datetime
 
@@ -9,6 +10,19 @@ from ..core.delivery import Delivery
 from ..core.reply import Outcome, Reply
 from ..core.verdict import Verdict, domain_pause, relay_pause
 from ..storage import pace
+from .deployment import Deployment
+
+logger = logging.getLogger("consent_widget")
+
+
+def relay_off_until(deployment: Deployment, *, now: datetime) -> datetime | None:
+    """When the mail server is tried again that takes nothing; None where it takes mail, as far as is known.
+
+    Raises:
+        StoreUnavailable: the database did not answer.
+    """
+    with deployment.database.reading() as connection:
+        return pace.slowed_domains(connection, {pace.RELAY}, now=now).get(pace.RELAY)
 
 
 class Pace:
@@ -44,15 +58,22 @@ class Pace:
     ) -> None:
         """Learn from an answer."""
         if verdict.relay_down:
-            self._put_off[pace.RELAY] = pace.slow_down(
+            pause = pace.slow_down(
                 connection, pace.RELAY, until=lambda refusals: now + relay_pause(refusals), now=now
             )
+            self._put_off[pace.RELAY] = pause.until
+            if pause.is_first:
+                logger.error(
+                    "The mail server takes nothing: %s. It is tried again until it does.", reply.code
+                )
         elif verdict.slow:
             self._put_off[one.domain] = pace.slow_down(
                 connection, one.domain, until=lambda refusals: now + domain_pause(refusals), now=now
-            )
+            ).until
         elif reply.outcome is Outcome.ACCEPTED:
             for name in self._slowed & {pace.RELAY, one.domain}:
                 pace.speed_up(connection, name)
+                if name == pace.RELAY:
+                    logger.info("It works again: the mail server.")
                 self._slowed.discard(name)
                 self._put_off.pop(name, None)

@@ -67,10 +67,10 @@ def load_campaign(deployment: Deployment, campaign_id: int) -> Campaign:
         StoreUnavailable: the database did not answer.
     """
     with deployment.database.reading() as connection:
-        return found(connection, campaign_id)
+        return require_campaign(connection, campaign_id)
 
 
-def found(connection: Connection, campaign_id: int, *, lock: bool = False) -> Campaign:
+def require_campaign(connection: Connection, campaign_id: int, *, lock: bool = False) -> Campaign:
     """The same, in the caller's transaction.
 
     Raises:
@@ -90,7 +90,7 @@ def progress_of(deployment: Deployment, campaign_id: int, *, now: datetime) -> P
         StoreUnavailable: the database did not answer.
     """
     with deployment.database.reading() as connection:
-        campaign = found(connection, campaign_id)
+        campaign = require_campaign(connection, campaign_id)
         counts = rows.count_states(connection, campaign_id)
         late = rows.count_states(connection, campaign_id, late=True)
         start = campaign.started_at or campaign.created_at

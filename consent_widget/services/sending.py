@@ -130,15 +130,15 @@ class _Worker:
         if room <= 0 or self.stop():
             return []
         try:
-            prepare(self.deployment, now=self.deployment.clock, stop=self._is_wanted)
-            return self.claims.take(room, stop=self._is_wanted)
+            prepare(self.deployment, now=self.deployment.clock, stop=self._must_break_off)
+            return self.claims.take(room, stop=self._must_break_off)
         except StoreUnavailable:
             if self.lines.are_quiet:
                 raise
             return []  # What is on its way is to be written down first, and that waits for the database.
 
-    def _is_wanted(self) -> bool:
-        """An answer that has come is written down before more is prepared."""
+    def _must_break_off(self) -> bool:
+        """Whether preparing ends: told to stop, or an answer has come, which is written down before more is done."""
         return self.stop() or self.lines.have_answers
 
     def _turn(self, answers: Answers) -> list[Message]:

@@ -71,7 +71,7 @@ def look_up(deployment: Deployment, token: str, *, now: datetime) -> Found | Non
     if digest is None:
         return None
     with deployment.database.reading() as connection:
-        return _find(connection, digest, now=now)
+        return _find(deployment, connection, digest, now=now)
 
 
 @retrying
@@ -92,7 +92,7 @@ def confirm(deployment: Deployment, token: str, *, now: datetime) -> Found | Non
             return None
         # Whoever wants to change the subscription waits here; only behind that does a look at the link count.
         storage.load_subscription(connection, link.subscription_id, lock=True)
-        found = _find(connection, digest, now=now)
+        found = _find(deployment, connection, digest, now=now)
         if found is None or found.standing is not Standing.OPEN:
             return found
         storage.use_link(connection, digest, now=now)
@@ -107,12 +107,29 @@ def confirm(deployment: Deployment, token: str, *, now: datetime) -> Found | Non
     return replace(found, subscription=subscription)
 
 
-def _find(connection: Connection, digest: str, *, now: datetime) -> Found | None:
+def _find(deployment: Deployment, connection: Connection, digest: str, *, now: datetime) -> Found | None:
     link = storage.find_link(connection, digest)
     found = storage.load_subscription(connection, link.subscription_id) if link else None
     if link is None or found is None or found.erased_at is not None:
         return None
-    return Found(subscription=found, link=link, standing=link.standing(found, now=now))
+    standing = link.standing(found, now=now)
+    if (
+        standing is Standing.OPEN
+        and link.purpose is Purpose.ADDRESS
+        and _is_stopped(deployment, connection, link)
+    ):
+        # The mails would go nowhere: those to the present address go on.
+        standing = Standing.EXPIRED
+    return Found(subscription=found, link=link, standing=standing)
+
+
+def _is_stopped(deployment: Deployment, connection: Connection, link: Link) -> bool:
+    """Whether nothing may be sent to the new address any more: it bounced since, or staff stopped it."""
+    assert link.address is not None, "a link for a new address names it"
+    other = storage.find_by_identity(connection, identity_of(link.address))
+    if other is not None and other.state is State.SUPPRESSED:
+        return True
+    return storage.suppressed_for(connection, deployment.pseudonyms.every(link.address)) is not None
 
 
 def _begin(
@@ -139,9 +156,8 @@ def _move(deployment: Deployment, connection: Connection, found: Subscription, *
     assert address is not None, "an open link has the address that is waited for"
     other = storage.find_by_identity(connection, identity_of(address), lock=True)
     if other is not None and other.id != found.id:
-        if other.state is not State.SUPPRESSED:
-            event = Event.CONFIRM if other.state is not State.UNSUBSCRIBED else Event.UNDO
-            _begin(deployment, connection, other, event, now=now, confirmed_at=now, language=found.language)
+        event = Event.CONFIRM if other.state is not State.UNSUBSCRIBED else Event.UNDO
+        _begin(deployment, connection, other, event, now=now, confirmed_at=now, language=found.language)
         _end(deployment, connection, found, now=now, reason="page")
         return other.id
     storage.change_subscription(

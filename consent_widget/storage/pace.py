@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from datetime import datetime
-from typing import cast
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select
 
@@ -34,19 +34,26 @@ _PAUSES = select(domains.c.domain, domains.c.until).where(
 )
 
 
+class Pause(NamedTuple):
+    """``is_first``: the domain took mail until now."""
+
+    until: datetime
+    is_first: bool
+
+
 def slow_down(
     connection: Connection, domain: str, *, until: Callable[[int], datetime], now: datetime
-) -> datetime:
+) -> Pause:
     """Leave ``domain`` alone until ``until(refusals)``; refusals within one pause count once."""
     row = connection.execute(select(domains).where(domains.c.domain == domain)).one_or_none()
     if row is not None and is_on(row.until, now):
-        return cast(datetime, row.until)
+        return Pause(row.until, is_first=False)
     refusals = (row.refusals if row is not None else 0) + 1
     ends_at = until(refusals)
     values = {"until": ends_at, "refusals": refusals}
     put = insert_or(connection, domains).values(domain=domain, **values)
     connection.execute(put.on_conflict_do_update(index_elements=["domain"], set_=values))
-    return ends_at
+    return Pause(ends_at, is_first=row is None)
 
 
 def speed_up(connection: Connection, domain: str) -> None:

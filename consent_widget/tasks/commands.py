@@ -21,6 +21,7 @@ from ..mail.transport import Transport
 from ..mail.url import open_transport
 from ..services.deployment import Deployment
 from ..services.letters import letterhead_of
+from ..services.pace import relay_off_until
 from ..services.replay import replay
 from ..services.sending import CONNECTIONS, deliver
 from ..services.setup import check_schema
@@ -96,9 +97,15 @@ def deliver_once(limit: int | None, connections: int, as_json: bool) -> None:
             )
         # Behind the mails: after a change of keys the purge alone may take minutes.
         run_due(deployment)
+        off_until = relay_off_until(deployment, now=deployment.clock())
     except ConsentWidgetError as error:
         _fail(error)
     click.echo(json.dumps({"tried": tried}) if as_json else f"Mails tried: {tried}.")
+    if off_until is not None:
+        raise click.ClickException(
+            f"The mail server takes nothing; it is tried again after {off_until:%H:%M:%S} UTC. "
+            "`flask consent check` says what is wrong."
+        )
 
 
 COMMANDS = (worker, deliver_once)

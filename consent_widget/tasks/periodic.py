@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ..services.deployment import Deployment
+from ..services.erasure import scrub
 from ..services.jobs import take
 from ..services.retention import purge
 from ..services.upkeep import sweep
@@ -21,6 +22,8 @@ class Job:
 
 JOBS = (
     Job(name="sweep", every=timedelta(minutes=1), run=lambda deployment, now: sweep(deployment, now=now)),
+    # Before the purge, which does it as well: whoever erased themselves was told that it is done.
+    Job(name="scrub", every=timedelta(minutes=5), run=lambda deployment, now: scrub(deployment, now=now)),
     Job(name="purge", every=timedelta(hours=1), run=lambda deployment, now: purge(deployment, now=now)),
 )
 

@@ -1,9 +1,10 @@
 """In which language this request is answered, and the words in it.
 
 Our own choice and our own catalogue: the host's Babel, if there is one, is
-asked and never touched.
+asked, and follows where a page of ours speaks its reader's own language.
 """
 
+from contextlib import ExitStack
 from functools import lru_cache
 
 import flask_babel
@@ -41,10 +42,19 @@ def language_of(here: Visit) -> str:
 
 
 def answer_in(tag: object) -> None:
-    """From here on answer in the language of ``tag``, if it is one we speak."""
+    """From here on answer in the language of ``tag``, if it is one we speak.
+
+    The host's Babel does so too, for this request: its layout stands around our page (WCAG 3.1.1).
+    """
     chosen = supported(tag)
-    if chosen:
-        visit().environ["consent_widget.language"] = chosen
+    if chosen is None:
+        return
+    environ = visit().environ
+    environ["consent_widget.language"] = chosen
+    if "babel" in current_app.extensions:
+        # Kept with the request, as what Babel is told holds while this lives.
+        environ["consent_widget.babel"] = told = ExitStack()
+        told.enter_context(flask_babel.force_locale(chosen))
 
 
 def _choose(here: Visit) -> str:

@@ -47,7 +47,7 @@ def launched(*flags: str, is_whole: bool = False) -> Iterator[Browser]:
     sandbox = () if os.geteuid() else ("--no-sandbox",)
     with sync_playwright() as playwright:
         try:
-            which = whole() if is_whole else {"executable_path": _found(_ON_PATH)}
+            which = whole() if is_whole else {"executable_path": _found()}
             painter = () if is_whole else ("--disable-gpu",)  # nobody watches
             browser = playwright.chromium.launch(**which, args=[*_FLAGS, *painter, *sandbox, *flags])
         except Error as error:
@@ -63,14 +63,17 @@ def launched(*flags: str, is_whole: bool = False) -> Iterator[Browser]:
 
 def whole() -> dict[str, Any]:
     """Options for Playwright to launch a Chromium with settings and a history of its own, which the shell lacks."""
-    path = _found(tuple(name for name in _ON_PATH if name != _SHELL))
+    named = os.environ.get(VARIABLE, "")
+    path = named if named and _SHELL not in named else _on_path(name for name in _ON_PATH if name != _SHELL)
     return {"executable_path": path} if path else {"channel": "chromium"}
 
 
-def _found(names: Iterable[str]) -> str | None:
+def _found() -> str | None:
     """The path of a browser, or None for the one that Playwright keeps itself."""
-    if given := os.environ.get(VARIABLE):
-        return given
+    return os.environ.get(VARIABLE) or _on_path(_ON_PATH)
+
+
+def _on_path(names: Iterable[str]) -> str | None:
     return next(filter(_answers, filter(None, map(shutil.which, names))), None)
 
 
@@ -94,7 +97,7 @@ def _ensure() -> str | None:
     is_root = os.geteuid() == 0
     if is_root and _is_debian():
         _install()
-    if _found(_ON_PATH) or _starts():
+    if _found() or _starts():
         return None
 
     print("Fetching Playwright's chromium for the browser tests ...", flush=True)

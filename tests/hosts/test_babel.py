@@ -8,7 +8,7 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from flask import Flask, render_template_string, request
-from flask_babel import Babel, gettext
+from flask_babel import Babel, get_locale, gettext
 
 from consent_widget import ConsentWidget
 from tests.factories import (
@@ -21,6 +21,8 @@ from tests.factories import (
     plain_app,
     read_page,
 )
+from tests.letterbox import Letterbox
+from tests.mailroom import MAIL
 
 #: The host has a word that we have too, and translates it in its own way.
 WORDS = {"Hello": "Xin chào", "Reject all": "Từ chối của chủ nhà"}
@@ -28,6 +30,10 @@ WORDS = {"Hello": "Xin chào", "Reject all": "Từ chối của chủ nhà"}
 HOST_PAGE = PAGE.replace("<h1>Home</h1>", "<h1>{{ _('Hello') }}</h1><p>{{ _('Reject all') }}</p>").replace(
     "{{ consent_banner() }}", "{{ consent_banner() }}<aside>{{ _('Hello') }}</aside>"
 )
+
+
+LAYOUT = """<!doctype html><html lang="{{ get_locale() }}"><title>{% block title %}{% endblock %}</title>
+{% block head %}{% endblock %}<aside>{{ _('Hello') }}</aside>{% block content %}{% endblock %}</html>"""
 
 
 def write_catalogue(folder: Path) -> None:
@@ -112,6 +118,32 @@ def test_a_page_of_ours_in_another_language_leaves_the_hosts_alone(app: Flask) -
     decide(client, "analytics")
 
     assert client.get("/code").text == "Xin chào"
+
+
+def test_the_hosts_layout_speaks_the_language_of_whoever_follows_a_link_in_a_mail(
+    clock: Clock, prepared_url: str, tmp_path: Path
+) -> None:
+    """A Vietnamese mail, an English browser: one page, one language (WCAG 3.1.1)."""
+    write_catalogue(tmp_path)
+    (tmp_path / "templates").mkdir(exist_ok=True)
+    (tmp_path / "templates" / "host.html").write_text(LAYOUT, encoding="utf-8")
+    app = plain_app(folder=tmp_path, **MAIL | {"CONSENT_WIDGET_BASE_TEMPLATE": "host.html"})
+    Babel(app, locale_selector=lambda: "en")
+    app.jinja_env.globals["get_locale"] = get_locale
+    ConsentWidget(
+        app, categories=HOST_CATEGORIES, clock=clock, controller=CONTROLLER, database_url=prepared_url
+    )
+    box = Letterbox(deployment(app))
+    client = app.test_client()
+    client.post("/privacy/subscribe", data={"email": "lan@reader.example", "lang": "vi"})
+    box.collect()
+
+    for ask in (client.get, client.post):
+        page = read_page(ask(box.link("lan@reader.example", "confirm")))
+        assert page.one("html")["lang"] == "vi"
+        assert page.one("aside").text == "Xin chào"
+
+    deployment(app).database.engine.dispose()
 
 
 def test_one_request_may_hold_both_languages(app: Flask) -> None:

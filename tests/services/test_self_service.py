@@ -4,6 +4,7 @@ import json
 import secrets
 
 import pytest
+from sqlalchemy import update
 
 from consent_widget.core.errors import InputError, TooMany
 from consent_widget.core.links import MANAGE, UNSUBSCRIBE
@@ -14,6 +15,7 @@ from consent_widget.services.sign_up import request_again, request_subscription
 from consent_widget.services.suppression import suppress
 from consent_widget.storage import subscription as storage
 from consent_widget.storage.bounce import add_report
+from consent_widget.storage.database import metadata
 from tests.letterbox import Letterbox
 from tests.mailroom import Mailroom
 
@@ -203,6 +205,31 @@ def test_a_suppressed_new_mailbox_gets_nothing(mailroom: Mailroom, box: Letterbo
     assert save(mailroom, one, email=NEW)
 
     assert box.collect() == []
+
+
+@pytest.mark.parametrize("has_its_own", [True, False], ids=["a subscription of its own", "a mere request"])
+def test_a_new_mailbox_that_was_suppressed_meanwhile_takes_nothing_from_the_present_one(
+    mailroom: Mailroom, box: Letterbox, has_its_own: bool
+) -> None:
+    """The letter went out before: whoever follows it must not lose what works for what does not."""
+    other = confirmed(mailroom, box, NEW)
+    link = mailroom.deployment.links.seal(UNSUBSCRIBE, other.id, other.salt)
+    subscriptions.unsubscribe(mailroom.deployment, link, now=mailroom.clock())
+    one = confirmed(mailroom, box)
+    save(mailroom, one, email=NEW)
+    box.collect()
+    before = load(mailroom, READER)
+    with mailroom.deployment.database.writing() as connection:
+        suppress(mailroom.deployment, connection, other.id, reason="bounce", now=mailroom.clock())
+        if not has_its_own:
+            gone = metadata.tables["cw_subscription"]
+            connection.execute(update(gone).where(gone.c.id == other.id).values(identity=None, address=None))
+
+    assert confirm(mailroom, box, NEW) is Standing.EXPIRED
+
+    assert load(mailroom, READER) == before
+    mailroom.announce()
+    assert box.collect() == [READER]
 
 
 def test_nobody_is_bombed_by_way_of_new_addresses(mailroom: Mailroom, box: Letterbox) -> None:

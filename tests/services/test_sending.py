@@ -241,11 +241,14 @@ def test_content_refused_for_all_pauses_and_resumes_without_loss(mailroom: Mailr
     assert mailroom.states() == {"accepted": 30}
 
 
-def test_a_relay_that_is_away_is_asked_ever_less_often_and_no_mail_fails(mailroom: Mailroom) -> None:
+def test_a_relay_that_is_away_is_asked_ever_less_often_and_no_mail_fails(
+    mailroom: Mailroom, caplog: pytest.LogCaptureFixture
+) -> None:
     addresses = mailroom.subscribe(10)
     mailroom.announce()
     back: list[bool] = []
     relay = Relay(says=lambda recipient, time: ACCEPTED if back else DOWN)
+    caplog.set_level("INFO")
 
     for _ in range(60):
         mailroom.deliver(relay)
@@ -258,6 +261,11 @@ def test_a_relay_that_is_away_is_asked_ever_less_often_and_no_mail_fails(mailroo
     mailroom.clock.tick(minutes=5)
     mailroom.deliver(relay)
     assert sorted(relay.taken) == sorted(addresses)
+    told = [(one.levelname, one.getMessage()) for one in caplog.records if "mail server" in one.getMessage()]
+    assert told == [
+        ("ERROR", f"The mail server takes nothing: {DOWN.code}. It is tried again until it does."),
+        ("INFO", "It works again: the mail server."),
+    ]
 
 
 def test_our_own_fault_pauses_and_no_address_is_blamed(mailroom: Mailroom) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,10 @@ import pytest
 from flask import Flask
 
 from consent_widget.core.delivery import LEASE
+from consent_widget.services.erasure import erase
 from consent_widget.services.setup import upgrade_database
+from consent_widget.storage.erasure import unscrubbed
+from consent_widget.storage.subscription import find_by_identity
 from consent_widget.tasks import periodic
 from consent_widget.tasks.periodic import Job
 from tests import factories
@@ -86,6 +90,48 @@ def test_what_is_due_is_delivered_once(make_app: MakeApp, tmp_path: Path, clock:
     assert mails(tmp_path) == sorted(readers)
     assert run(app, "deliver") == (0, "Mails tried: 0.\n")
     assert mailroom.states() == {"accepted": 7}
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_mail_server_that_takes_nothing_is_told(
+    make_app: MakeApp, tmp_path: Path, clock: factories.Clock, form: tuple[str, ...]
+) -> None:
+    """Else a newcomer whose MAIL_URL is wrong would see a success."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    app = host(make_app, tmp_path, CONSENT_WIDGET_MAIL_URL=f"smtp://127.0.0.1:{port}")
+    mailroom = Mailroom(app, clock)
+    mailroom.subscribe(1)
+    mailroom.announce()
+
+    for _ in range(2):
+        code, output = run(app, "deliver", *form)
+
+        assert code == 1
+        assert "The mail server takes nothing; it is tried again after" in output
+        assert "flask consent check" in output
+    assert mailroom.states() == {"pending": 1}
+
+
+def test_what_somebody_erased_leaves_the_files_within_minutes(
+    make_app: MakeApp, tmp_path: Path, clock: factories.Clock
+) -> None:
+    app = host(make_app, tmp_path)
+    mailroom = Mailroom(app, clock)
+    (reader,) = mailroom.subscribe(1)
+    run(app, "deliver")
+    deployment = factories.deployment(app)
+    with deployment.database.writing() as connection:
+        one = find_by_identity(connection, reader)
+        assert one is not None
+        erase(deployment, connection, one.id, now=clock())
+        assert unscrubbed(connection).erased_at is not None
+
+    clock.tick(minutes=5)
+    run(app, "deliver")
+
+    with deployment.database.reading() as connection:
+        assert unscrubbed(connection).erased_at is None
 
 
 def test_a_wrong_call_is_told_from_a_failure(make_app: MakeApp, tmp_path: Path) -> None:

@@ -682,6 +682,8 @@ def test_a_new_address_that_is_subscribed_itself_leads_to_its_own_subscription(
     assert heading(done) == "Your new address is confirmed"
     assert other in read_page(led).one("main").text
     assert fields(read_page(led)) == {"save", "export", "leave"}
+    for again in (client.get, client.post):
+        assert heading(again(box.link(other, "confirm"))) == "This is confirmed already"
 
 
 def test_one_keeps_reading_in_ones_language(

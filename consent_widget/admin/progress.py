@@ -16,37 +16,37 @@ _QUIET = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pace:
+class Told:
     """``said`` is how it goes on, ``warning`` what may go wrong with the date; both may be empty."""
 
     said: str
     warning: str = ""
 
 
-def say_pace(progress: Progress, now: datetime, t: Words) -> Pace:
+def say_progress(progress: Progress, now: datetime, t: Words) -> Told:
     """A correction says that a version does not come: it has no date to be in time for."""
     campaign = progress.campaign
     effective = show_moment(campaign.closes_at, t)
     if campaign.state is State.DONE:
-        return Pace(said=t("Every mail is settled."), warning=_late(progress, effective, t))
+        return Told(said=t("Every mail is settled."), warning=_late(progress, effective, t))
     if campaign.state is State.WITHDRAWN:
-        return Pace(said=t("The version was withdrawn, so nobody is told of it any more."))
+        return Told(said=t("The version was withdrawn, so nobody is told of it any more."))
     if campaign.state is State.PAUSED:
         if campaign.kind is Kind.CORRECTION:
-            return Pace(said=t("Nothing is sent until it is resumed."))
-        return Pace(
+            return Told(said=t("Nothing is sent until it is resumed."))
+        return Told(
             said=t(
                 "Nothing is sent until it is resumed. The version takes effect on %(date)s.", date=effective
             )
         )
     if campaign.prepared_at is None:
-        return Pace(said=t("The mails are being made, one for each subscriber. Sending begins meanwhile."))
+        return Told(said=t("The mails are being made, one for each subscriber. Sending begins meanwhile."))
     if not progress.counts.open:
-        return Pace(said=t("Every mail is settled."))
+        return Told(said=t("Every mail is settled."))
     return _sending(progress, effective, now, t)
 
 
-def _sending(progress: Progress, effective: str, now: datetime, t: Words) -> Pace:
+def _sending(progress: Progress, effective: str, now: datetime, t: Words) -> Told:
     last = progress.last_accepted_at or progress.campaign.started_at or progress.campaign.created_at
     if now - last >= _QUIET or progress.left is None or progress.ends_at is None:
         said = (
@@ -55,8 +55,8 @@ def _sending(progress: Progress, effective: str, now: datetime, t: Words) -> Pac
             else t("No mail was accepted yet.")
         )
         if now - last < _QUIET:
-            return Pace(said=said)
-        return Pace(
+            return Told(said=said)
+        return Told(
             said=said,
             warning=t(
                 "If this lasts, ask those who run the site whether the worker is running (`flask consent worker`)."
@@ -69,11 +69,11 @@ def _sending(progress: Progress, effective: str, now: datetime, t: Words) -> Pac
         end=show_moment(progress.ends_at, t),
     )
     if progress.campaign.kind is Kind.CORRECTION:
-        return Pace(said=said)
+        return Told(said=said)
     if progress.is_in_time:
         before = t("That is before the version takes effect on %(date)s.", date=effective)
-        return Pace(said=f"{said} {before}")
-    return Pace(said=said, warning=_late(progress, effective, t))
+        return Told(said=f"{said} {before}")
+    return Told(said=said, warning=_late(progress, effective, t))
 
 
 def _late(progress: Progress, effective: str, t: Words) -> str:
