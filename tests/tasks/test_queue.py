@@ -1,6 +1,7 @@
 """Queues wake: they lose nothing, since nothing stands in them, and nobody waits for one."""
 
 import logging
+import os
 import pickle
 import sqlite3
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from fakeredis import TcpFakeServer
+from redis import Redis
 from sqlalchemy import make_url
 
 from consent_widget.core.errors import SettingError
@@ -23,7 +25,12 @@ NOBODY = "postgresql://postgres@127.0.0.1:1/nothing"
 
 @pytest.fixture
 def redis_url() -> Iterator[str]:
-    """A server that speaks Redis's protocol over a real socket."""
+    """A server that speaks Redis's protocol over a real socket; TEST_REDIS_URL names a real one, whose data goes."""
+    if given := os.environ.get("TEST_REDIS_URL"):
+        with Redis.from_url(given) as real:
+            real.flushdb()
+        yield given
+        return
     server = TcpFakeServer(("127.0.0.1", 0), server_type="redis")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
