@@ -44,9 +44,7 @@ def forget_address(email: str, yes: bool, as_json: bool) -> None:
             err=True,
         )
     if left is not None:
-        click.echo(
-            f"warning: the files still hold what was deleted: {left}. The next purge tries again.", err=True
-        )
+        click.echo(f"warning: the files still hold what was deleted: {left}. It is tried again.", err=True)
 
 
 def _told(what: Forgotten) -> str:
@@ -88,7 +86,7 @@ def purge_all(dry_run: bool, as_json: bool) -> None:
     click.echo(_purged(done, "Would be taken away" if dry_run else "Taken away"))
     if done.left is not None:
         click.echo(
-            f"warning: the files still hold what was deleted: {done.left}. The next purge tries again.",
+            f"warning: the files still hold what was deleted: {done.left}. It is tried again.",
             err=True,
         )
 

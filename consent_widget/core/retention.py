@@ -50,7 +50,7 @@ KEEP: Mapping[Rule, timedelta] = {
 #: After these the files of the database are written anew, at most once in SCRUB_EVERY.
 PERSONAL = frozenset({Rule.UNCONFIRMED, Rule.LEFT, Rule.SUPPRESSED, Rule.LINKS, Rule.MOVES, Rule.REPORTS})
 
-#: What was erased on request is overwritten at the next purge, what its time took away within this.
+#: What was erased on request is overwritten by the worker soon after, what its time took away within this.
 SCRUB_EVERY = timedelta(days=1)
 
 #: Keyed hashes are compared with the present key so often while an older one is retained.

@@ -89,7 +89,7 @@ def resume(deployment: Deployment, campaign_id: int, *, staff: Staff, now: datet
         state = advance(campaign.state, Event.RESUME)
         storage.change_campaign(connection, campaign_id, state=state, pause_reason="", pause_detail="")
         # A relay that refused us is asked again at once: whoever resumes has seen to it.
-        pace.speed_up(connection, pace.RELAY)
+        pace.try_at_once(connection, pace.RELAY, now=now)
         forget_counts(connection, _mark(campaign_id))
         note_act(deployment, connection, "resume_campaign", campaign, staff=staff.id, now=now)
     deployment.wake()

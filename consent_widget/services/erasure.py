@@ -113,7 +113,7 @@ def empty(connection: Connection, found: Subscription, *, now: datetime, reason:
 def scrub(deployment: Deployment, *, now: datetime) -> str | None:
     """Overwrite what the files of the database still hold of what was erased; None when that is done.
 
-    Else what keeps it from being done; it is tried again by the next purge. Nothing is done where
+    Else what keeps it from being done; the worker tries again. Nothing is done where
     nothing was erased since the last time; for what was merely purged, once a day. SQLite and
     PostgreSQL write the tables anew for it, and whoever wants to write meanwhile waits.
 

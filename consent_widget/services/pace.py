@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Collection
 from datetime import datetime
+from logging import ERROR, INFO
 
 from sqlalchemy import Connection
 
@@ -31,6 +32,7 @@ class Pace:
     def __init__(self) -> None:
         self._put_off: dict[str, datetime] = {}
         self._slowed: set[str] = set()
+        self._news: list[tuple[int, str]] = []
 
     @property
     def is_free(self) -> bool:
@@ -53,6 +55,16 @@ class Pace:
         until = self._put_off.get(one.domain, now)
         return until if until > now else None
 
+    def begin(self) -> None:
+        """A transaction begins, perhaps again: what was to be told of one that failed is not."""
+        self._news.clear()
+
+    def tell(self) -> None:
+        """Log what was learned, once it is committed."""
+        for level, words in self._news:
+            logger.log(level, words)
+        self._news.clear()
+
     def mind(
         self, connection: Connection, one: Delivery, reply: Reply, verdict: Verdict, *, now: datetime
     ) -> None:
@@ -63,8 +75,8 @@ class Pace:
             )
             self._put_off[pace.RELAY] = pause.until
             if pause.is_first:
-                logger.error(
-                    "The mail server takes nothing: %s. It is tried again until it does.", reply.code
+                self._news.append(
+                    (ERROR, f"The mail server takes nothing: {reply.code}. It is tried again until it does.")
                 )
         elif verdict.slow:
             self._put_off[one.domain] = pace.slow_down(
@@ -72,8 +84,7 @@ class Pace:
             ).until
         elif reply.outcome is Outcome.ACCEPTED:
             for name in self._slowed & {pace.RELAY, one.domain}:
-                pace.speed_up(connection, name)
-                if name == pace.RELAY:
-                    logger.info("It works again: the mail server.")
+                if pace.speed_up(connection, name) and name == pace.RELAY:
+                    self._news.append((INFO, "It works again: the mail server."))
                 self._slowed.discard(name)
                 self._put_off.pop(name, None)

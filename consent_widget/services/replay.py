@@ -70,9 +70,7 @@ def replay(deployment: Deployment, *, now: datetime) -> Replayed:
     if done.erased:
         left = scrub(deployment, now=now)
         if left is not None:
-            logger.warning(
-                "What was erased again is still in the files: %s. The next purge tries again.", left
-            )
+            logger.warning("What was erased again is still in the files: %s. It is tried again.", left)
     return done
 
 

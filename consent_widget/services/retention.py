@@ -44,9 +44,7 @@ def purge(deployment: Deployment, *, now: datetime) -> Purged:
     hashes = _rehash(deployment, now=now)
     left = scrub(deployment, now=now)
     if left is not None:
-        logger.warning(
-            "The files of the database still hold what was deleted: %s. The next purge tries again.", left
-        )
+        logger.warning("The files of the database still hold what was deleted: %s. It is tried again.", left)
     return Purged(rows=rows, hashes=hashes, left=left)
 
 

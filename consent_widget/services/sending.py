@@ -151,6 +151,7 @@ class _Worker:
         del self._waiting[: len(turn)]
         self._refused = refused
         self.tried += len(leaving)
+        self.pace.tell()
         for details in alarms:
             self.deployment.alarm("campaign_paused", details)
         return leaving
@@ -158,6 +159,7 @@ class _Worker:
     def _commit(
         self, answers: Answers, turn: list[Delivery], refused: Mapping[int, int], *, again: bool
     ) -> tuple[list[Message], list[dict[str, object]]]:
+        self.pace.begin()
         passed = None if again else self._pass_on(answers, turn)
         if passed is not None:
             return passed, []

@@ -92,7 +92,7 @@ def confirm(deployment: Deployment, token: str, *, now: datetime) -> Found | Non
             return None
         # Whoever wants to change the subscription waits here; only behind that does a look at the link count.
         storage.load_subscription(connection, link.subscription_id, lock=True)
-        found = _find(deployment, connection, digest, now=now)
+        found = _find(deployment, connection, digest, now=now, lock=True)
         if found is None or found.standing is not Standing.OPEN:
             return found
         storage.use_link(connection, digest, now=now)
@@ -107,7 +107,9 @@ def confirm(deployment: Deployment, token: str, *, now: datetime) -> Found | Non
     return replace(found, subscription=subscription)
 
 
-def _find(deployment: Deployment, connection: Connection, digest: str, *, now: datetime) -> Found | None:
+def _find(
+    deployment: Deployment, connection: Connection, digest: str, *, now: datetime, lock: bool = False
+) -> Found | None:
     link = storage.find_link(connection, digest)
     found = storage.load_subscription(connection, link.subscription_id) if link else None
     if link is None or found is None or found.erased_at is not None:
@@ -116,17 +118,17 @@ def _find(deployment: Deployment, connection: Connection, digest: str, *, now: d
     if (
         standing is Standing.OPEN
         and link.purpose is Purpose.ADDRESS
-        and _is_stopped(deployment, connection, link)
+        and _is_stopped(deployment, connection, link, lock=lock)
     ):
         # The mails would go nowhere: those to the present address go on.
         standing = Standing.EXPIRED
     return Found(subscription=found, link=link, standing=standing)
 
 
-def _is_stopped(deployment: Deployment, connection: Connection, link: Link) -> bool:
+def _is_stopped(deployment: Deployment, connection: Connection, link: Link, *, lock: bool) -> bool:
     """Whether nothing may be sent to the new address any more: it bounced since, or staff stopped it."""
     assert link.address is not None, "a link for a new address names it"
-    other = storage.find_by_identity(connection, identity_of(link.address))
+    other = storage.find_by_identity(connection, identity_of(link.address), lock=lock)
     if other is not None and other.state is State.SUPPRESSED:
         return True
     return storage.suppressed_for(connection, deployment.pseudonyms.every(link.address)) is not None

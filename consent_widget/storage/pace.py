@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from ..core.delivery import LONGEST_WAIT
 from .database import insert_or
@@ -35,7 +35,7 @@ _PAUSES = select(domains.c.domain, domains.c.until).where(
 
 
 class Pause(NamedTuple):
-    """``is_first``: the domain took mail until now."""
+    """``is_first``: nobody had slowed it since it took mail last."""
 
     until: datetime
     is_first: bool
@@ -45,17 +45,26 @@ def slow_down(
     connection: Connection, domain: str, *, until: Callable[[int], datetime], now: datetime
 ) -> Pause:
     """Leave ``domain`` alone until ``until(refusals)``; refusals within one pause count once."""
-    row = connection.execute(select(domains).where(domains.c.domain == domain)).one_or_none()
-    if row is not None and is_on(row.until, now):
+    put = insert_or(connection, domains).values(domain=domain, until=until(1), refusals=1)
+    # Of several workers that learn of it at once, one is the first.
+    if connection.execute(put.on_conflict_do_nothing().returning(domains.c.domain)).first() is not None:
+        return Pause(until(1), is_first=True)
+    this = domains.c.domain == domain
+    row = connection.execute(select(domains).where(this).with_for_update()).one_or_none()
+    if row is None:  # it took mail at this very instant
+        return Pause(now, is_first=False)
+    if is_on(row.until, now):
         return Pause(row.until, is_first=False)
-    refusals = (row.refusals if row is not None else 0) + 1
-    ends_at = until(refusals)
-    values = {"until": ends_at, "refusals": refusals}
-    put = insert_or(connection, domains).values(domain=domain, **values)
-    connection.execute(put.on_conflict_do_update(index_elements=["domain"], set_=values))
-    return Pause(ends_at, is_first=row is None)
+    ends_at = until(row.refusals + 1)
+    connection.execute(update(domains).where(this).values(until=ends_at, refusals=row.refusals + 1))
+    return Pause(ends_at, is_first=False)
 
 
-def speed_up(connection: Connection, domain: str) -> None:
-    """The domain takes mail again."""
-    connection.execute(delete(domains).where(domains.c.domain == domain))
+def speed_up(connection: Connection, domain: str) -> bool:
+    """The domain takes mail again; whether it was slowed until now."""
+    return connection.execute(delete(domains).where(domains.c.domain == domain)).rowcount > 0
+
+
+def try_at_once(connection: Connection, domain: str, *, now: datetime) -> None:
+    """End the pause of ``domain``; whether it takes mail, the next one will tell."""
+    connection.execute(update(domains).where(domains.c.domain == domain).values(until=now))

@@ -16,12 +16,14 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from ..config import PREFIX
+from ..core.campaign import PauseReason, State
 from ..core.errors import ConsentWidgetError, SettingError
 from ..mail.transport import Transport
 from ..mail.url import open_transport
 from ..services.deployment import Deployment
 from ..services.letters import letterhead_of
 from ..services.pace import relay_off_until
+from ..services.progress import list_campaigns
 from ..services.replay import replay
 from ..services.sending import CONNECTIONS, deliver
 from ..services.setup import check_schema
@@ -95,17 +97,30 @@ def deliver_once(limit: int | None, connections: int, as_json: bool) -> None:
                 limit=limit,
                 connections=connections,
             )
+        troubles = _troubles(deployment)
         # Behind the mails: after a change of keys the purge alone may take minutes.
         run_due(deployment)
-        off_until = relay_off_until(deployment, now=deployment.clock())
     except ConsentWidgetError as error:
         _fail(error)
     click.echo(json.dumps({"tried": tried}) if as_json else f"Mails tried: {tried}.")
+    if troubles:
+        raise click.ClickException(" ".join(troubles))
+
+
+def _troubles(deployment: Deployment) -> list[str]:
+    """What keeps mails from leaving, in sentences: cron mails them to whoever runs the site."""
+    found = [
+        f"Campaign {one.id} is paused: {one.pause_reason} {one.pause_detail}".rstrip() + "."
+        for one in list_campaigns(deployment)
+        if one.state is State.PAUSED and one.pause_reason != PauseReason.STAFF
+    ]
+    off_until = relay_off_until(deployment, now=deployment.clock())
     if off_until is not None:
-        raise click.ClickException(
+        found.append(
             f"The mail server takes nothing; it is tried again after {off_until:%H:%M:%S} UTC. "
             "`flask consent check` says what is wrong."
         )
+    return found
 
 
 COMMANDS = (worker, deliver_once)

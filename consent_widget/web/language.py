@@ -1,14 +1,14 @@
 """In which language this request is answered, and the words in it.
 
 Our own choice and our own catalogue: the host's Babel, if there is one, is
-asked, and follows where a page of ours speaks its reader's own language.
+asked, and told while its layout is put around a page in its reader's language.
 """
 
-from contextlib import ExitStack
 from functools import lru_cache
+from typing import Any
 
 import flask_babel
-from flask import current_app, request
+from flask import current_app, render_template, request
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
@@ -42,19 +42,22 @@ def language_of(here: Visit) -> str:
 
 
 def answer_in(tag: object) -> None:
-    """From here on answer in the language of ``tag``, if it is one we speak.
-
-    The host's Babel does so too, for this request: its layout stands around our page (WCAG 3.1.1).
-    """
+    """From here on answer in the language of ``tag``, if it is one we speak."""
     chosen = supported(tag)
-    if chosen is None:
-        return
-    environ = visit().environ
-    environ["consent_widget.language"] = chosen
-    if "babel" in current_app.extensions:
-        # Kept with the request, as what Babel is told holds while this lives.
-        environ["consent_widget.babel"] = told = ExitStack()
-        told.enter_context(flask_babel.force_locale(chosen))
+    if chosen:
+        visit().environ["consent_widget.language"] = chosen
+
+
+def render_in_layout(template: str, **context: Any) -> str:
+    """The page in the host's layout, which speaks the language of the page meanwhile (WCAG 3.1.1).
+
+    The host's Babel is told so only where it would answer in another one.
+    """
+    language = current_language()
+    if "babel" not in current_app.extensions or supported(flask_babel.get_locale()) == language:
+        return render_template(template, **context)
+    with flask_babel.force_locale(language):
+        return render_template(template, **context)
 
 
 def _choose(here: Visit) -> str:

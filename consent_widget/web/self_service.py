@@ -2,7 +2,7 @@
 
 import json
 
-from flask import Response, render_template, request
+from flask import Response, request
 
 from ..core.errors import InputError, StoreUnavailable, TooMany
 from ..core.links import MANAGE, UNDO
@@ -12,7 +12,7 @@ from ..services import subscription as subscriptions
 from ..services.limits import network_of
 from ..services.self_service import Overview
 from .body import read_fields
-from .language import WORDS, Words, answer_in, current_language, supported
+from .language import WORDS, Words, answer_in, current_language, render_in_layout, supported
 from .problems import Problem, wants_json
 from .sign_up import bad_address
 from .step import Button, answer_step, enter, own_address, page_context, refuse_step, speak
@@ -226,7 +226,7 @@ def _page(
         "error": error,
         "typed": typed,
     }
-    page = render_template("consent_widget/subscription/manage.html", **context)
+    page = render_in_layout("consent_widget/subscription/manage.html", **context)
     return Response(page, status, {"Cache-Control": "no-store"})
 
 

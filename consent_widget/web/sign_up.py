@@ -2,7 +2,7 @@
 
 from time import monotonic, sleep
 
-from flask import Response, render_template, request
+from flask import Response, request
 from markupsafe import Markup
 
 from ..core.errors import InputError, StoreUnavailable, TooMany
@@ -10,7 +10,7 @@ from ..services.limits import network_of
 from ..services.sign_up import request_subscription
 from .body import read_fields
 from .context import common_context, render
-from .language import WORDS, answer_in, current_language
+from .language import WORDS, answer_in, current_language, render_in_layout
 from .problems import Problem, wants_json
 from .step import answer_step, for_now, own_address, page_context
 from .visit import Visit, visit
@@ -137,5 +137,5 @@ def _form(here: Visit, status: int, *, typed: str = "", error: str = "", alert: 
         "error": error,
         "alert": alert,
     }
-    page = render_template("consent_widget/subscription/subscribe.html", **context)
+    page = render_in_layout("consent_widget/subscription/subscribe.html", **context)
     return Response(page, status, {"Cache-Control": "no-store"})

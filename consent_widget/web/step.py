@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from flask import Response, jsonify, render_template, request
+from flask import Response, jsonify, request
 
 from ..core.errors import StoreUnavailable, TooMany
 from .context import common_context
 from .headers import by_name
-from .language import WORDS, answer_in, current_language, supported
+from .language import WORDS, answer_in, current_language, render_in_layout, supported
 from .problems import wants_json
 from .reading import NAMES
 from .visit import Visit, logger
@@ -83,7 +83,7 @@ def answer_step(
             "buttons": buttons,
             "links": links,
         }
-        response = Response(render_template("consent_widget/subscription/step.html", **context))
+        response = Response(render_in_layout("consent_widget/subscription/step.html", **context))
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -428,6 +428,18 @@ def test_old_campaigns_stand_on_further_pages(newsroom: Newsroom) -> None:
     assert [int(one) for one in found] == list(range(24, 0, -1))
 
 
+def test_a_mail_that_left_after_the_end_has_its_time(sending: Newsroom) -> None:
+    """Who joins late is told late: the first end stays, as it tells how long sending takes."""
+    with sending.deployment.database.writing() as connection:
+        connection.execute(update(campaigns).values(state="done", finished_at=NOW))
+    assert "Last mail accepted" not in page_of(sending)
+
+    settle(sending.deployment, 1, Row.ACCEPTED, code="2.0.0", at=NOW + timedelta(minutes=5))
+
+    assert "Last mail accepted" in page_of(sending)
+    assert (NOW + timedelta(minutes=5)).isoformat() in page_of(sending)
+
+
 # The page renews itself ---------------------------------------------------------------------------
 
 

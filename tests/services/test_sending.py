@@ -268,6 +268,37 @@ def test_a_relay_that_is_away_is_asked_ever_less_often_and_no_mail_fails(
     ]
 
 
+def test_an_outage_is_told_once_although_its_commit_failed_before(
+    mailroom: Mailroom, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    mailroom.subscribe(2)
+    mailroom.announce()
+    relay = Relay(says=lambda recipient, time: DOWN)
+    breaking(monkeypatch, when=lambda: bool(relay.tries), times=2)
+
+    mailroom.deliver(relay)
+
+    told = [one.getMessage() for one in caplog.records if "mail server" in one.getMessage()]
+    assert len(told) == 1
+
+
+def test_whoever_resumes_hears_that_it_works_again(
+    mailroom: Mailroom, caplog: pytest.LogCaptureFixture
+) -> None:
+    mailroom.subscribe(2)
+    mailroom.announce()
+    mailroom.deliver(Relay(says=lambda recipient, time: DOWN))
+    number = mailroom.campaign().id
+    steering.pause(mailroom.deployment, number, reason="", staff=APPROVER, now=mailroom.clock())
+    caplog.set_level("INFO")
+
+    steering.resume(mailroom.deployment, number, staff=APPROVER, now=mailroom.clock())
+    mailroom.deliver(Relay())
+
+    assert mailroom.states() == {"accepted": 2}
+    assert [one.getMessage() for one in caplog.records].count("It works again: the mail server.") == 1
+
+
 def test_our_own_fault_pauses_and_no_address_is_blamed(mailroom: Mailroom) -> None:
     mailroom.subscribe(3)
     mailroom.announce()

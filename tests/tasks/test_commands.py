@@ -17,6 +17,7 @@ import pytest
 from flask import Flask
 
 from consent_widget.core.delivery import LEASE
+from consent_widget.core.reply import AUTH, Stage, lost
 from consent_widget.services.erasure import erase
 from consent_widget.services.setup import upgrade_database
 from consent_widget.storage.erasure import unscrubbed
@@ -25,7 +26,7 @@ from consent_widget.tasks import periodic
 from consent_widget.tasks.periodic import Job
 from tests import factories
 from tests.conftest import MakeApp
-from tests.mailroom import MAIL, Mailroom
+from tests.mailroom import MAIL, Mailroom, Relay
 from tests.tasks.crew import ROOT
 from tests.tasks.host import create_app, describe
 
@@ -113,6 +114,23 @@ def test_a_mail_server_that_takes_nothing_is_told(
     assert mailroom.states() == {"pending": 1}
 
 
+def test_a_campaign_that_paused_by_itself_is_told(
+    make_app: MakeApp, tmp_path: Path, clock: factories.Clock
+) -> None:
+    app = host(make_app, tmp_path)
+    mailroom = Mailroom(app, clock)
+    mailroom.subscribe(2)
+    mailroom.announce()
+    refused = lost(AUTH, "535 5.7.8 bad password", stage=Stage.CONNECT)
+    mailroom.deliver(Relay(says=lambda recipient, time: refused))
+
+    code, output = run(app, "deliver")
+
+    assert code == 1
+    assert "Campaign 1 is paused: settings auth" in output
+    assert mailroom.states() == {"pending": 2}
+
+
 def test_what_somebody_erased_leaves_the_files_within_minutes(
     make_app: MakeApp, tmp_path: Path, clock: factories.Clock
 ) -> None:
@@ -127,7 +145,7 @@ def test_what_somebody_erased_leaves_the_files_within_minutes(
         erase(deployment, connection, one.id, now=clock())
         assert unscrubbed(connection).erased_at is not None
 
-    clock.tick(minutes=5)
+    clock.tick(minutes=15)
     run(app, "deliver")
 
     with deployment.database.reading() as connection:
