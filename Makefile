@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 help:
 	@echo 'make demo   serve the demo site on http://127.0.0.1:5000 (PORT=5001 make demo: another port)'
 	@echo 'make test   run every test; brings a browser and PostgreSQL where there is none'
-	@echo 'make soak   run the full volumes and the fault loops of mails and workers; takes an hour or so'
+	@echo 'make soak   run every attack at its full volume, and the fault loops of mails and workers; takes hours'
 	@echo 'make check  run the linters, the type checkers and the contracts of the rooms'
 	@echo 'make bench  measure size and speed against the same pages without the widget'
 	@echo 'make build  build the front end into static/dist'
