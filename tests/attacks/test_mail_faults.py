@@ -7,6 +7,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -21,8 +22,10 @@ from consent_widget.mail.connection import Timeouts
 from consent_widget.mail.transport import Transport
 from consent_widget.mail.url import open_transport
 from consent_widget.services import campaign as steering
+from consent_widget.services.sending import deliver
 from consent_widget.services.subscriber_list import list_unknown_mails
 from consent_widget.services.upkeep import sweep
+from consent_widget.storage.database import Database, open_engine
 from tests.attacks.cases import Case, attack
 from tests.mail.journal import Journal
 from tests.mail.scripted import Drop, Hang, Moment, Say, Script, ScriptedServer
@@ -345,13 +348,20 @@ def sixteen_at_once(mailroom: Mailroom, transports: Callable[[], Transport]) -> 
     at_once = threading.Barrier(16)
     failed: list[BaseException] = []
 
+    url = mailroom.deployment.database.engine.url.render_as_string(hide_password=False)
+
     def work(number: int) -> None:
+        # Connections of its own, as each process has them.
+        engine = open_engine(url)
         at_once.wait()
         try:
-            mailroom.deliver(transports, owner=f"worker {number}")
+            own = replace(mailroom.deployment, database=Database(engine))
+            deliver(own, transports, owner=f"worker {number}")
         except BaseException as error:
             failed.append(error)
             raise
+        finally:
+            engine.dispose()
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
     for thread in threads:
