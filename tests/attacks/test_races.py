@@ -28,7 +28,7 @@ from tests.factories import Clock
 from tests.volume import volume
 
 #: Of the two hundred rounds; two workers on one database, as in a real deployment.
-ROUNDS = volume(12, 200)
+ROUNDS = volume(6, 200)
 
 
 @pytest.fixture

@@ -42,10 +42,10 @@ DEEP = {
     "images": "![" * 20_000,
     "ticks": "".join("`" * n + "a" for n in range(300)),
     "table": "|" * 50_000 + "\n" + "|-" * 25_000 + "\n" + "|" * 50_000,
-    "entities": "&#" * volume(15_000, 50_000),
+    "entities": "&#" * volume(8_000, 50_000),
     "marks": "## {" + " .a" * 20_000,
-    "much code": "`a`" * volume(10_000, 40_000),
-    "unseen": "\u202e" * volume(6_000, 20_000),
+    "much code": "`a`" * volume(5_000, 40_000),
+    "unseen": "\u202e" * volume(3_000, 20_000),
 }
 
 
