@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 from sqlalchemy import update
@@ -232,6 +233,26 @@ def test_a_new_mailbox_that_was_suppressed_meanwhile_takes_nothing_from_the_pres
     assert load(mailroom, READER) == before
     mailroom.announce()
     assert box.collect() == [READER]
+
+
+def test_a_new_mailbox_that_is_suppressed_at_the_same_instant(mailroom: Mailroom, box: Letterbox) -> None:
+    """Whoever confirms waits for whoever suppresses, and then sees it."""
+    other = confirmed(mailroom, box, NEW)
+    link = mailroom.deployment.links.seal(UNSUBSCRIBE, other.id, other.salt)
+    subscriptions.unsubscribe(mailroom.deployment, link, now=mailroom.clock())
+    one = confirmed(mailroom, box)
+    save(mailroom, one, email=NEW)
+    box.collect()
+    before = load(mailroom, READER)
+
+    with ThreadPoolExecutor(1) as pool:
+        with mailroom.deployment.database.writing() as connection:
+            suppress(mailroom.deployment, connection, other.id, reason="staff", now=mailroom.clock())
+            standing = pool.submit(confirm, mailroom, box, NEW)
+            assert not wait([standing], timeout=0.3).done, "it waits"
+        assert standing.result() is Standing.EXPIRED
+
+    assert load(mailroom, READER) == before
 
 
 def test_nobody_is_bombed_by_way_of_new_addresses(mailroom: Mailroom, box: Letterbox) -> None:

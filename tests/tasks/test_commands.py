@@ -7,8 +7,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
 from mailbox import Maildir
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ import pytest
 from flask import Flask
 
 from consent_widget.core.delivery import LEASE
+from consent_widget.core.errors import StoreUnavailable
 from consent_widget.core.reply import AUTH, Stage, lost
+from consent_widget.services.deployment import Deployment
 from consent_widget.services.erasure import erase
 from consent_widget.services.setup import upgrade_database
 from consent_widget.storage.erasure import unscrubbed
@@ -93,17 +96,26 @@ def test_what_is_due_is_delivered_once(make_app: MakeApp, tmp_path: Path, clock:
     assert mailroom.states() == {"accepted": 7}
 
 
+def announced(app: Flask, clock: factories.Clock, *, readers: int) -> Mailroom:
+    mailroom = Mailroom(app, clock)
+    mailroom.subscribe(readers)
+    mailroom.announce()
+    return mailroom
+
+
+def nobodys_url() -> str:
+    """A mail server that is not there."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        return f"smtp://127.0.0.1:{nobody.getsockname()[1]}"
+
+
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_a_mail_server_that_takes_nothing_is_told(
     make_app: MakeApp, tmp_path: Path, clock: factories.Clock, form: tuple[str, ...]
 ) -> None:
     """Else a newcomer whose MAIL_URL is wrong would see a success."""
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        port = nobody.getsockname()[1]
-    app = host(make_app, tmp_path, CONSENT_WIDGET_MAIL_URL=f"smtp://127.0.0.1:{port}")
-    mailroom = Mailroom(app, clock)
-    mailroom.subscribe(1)
-    mailroom.announce()
+    app = host(make_app, tmp_path, CONSENT_WIDGET_MAIL_URL=nobodys_url())
+    mailroom = announced(app, clock, readers=1)
 
     for _ in range(2):
         code, output = run(app, "deliver", *form)
@@ -114,13 +126,46 @@ def test_a_mail_server_that_takes_nothing_is_told(
     assert mailroom.states() == {"pending": 1}
 
 
+def test_an_outage_is_told_although_the_jobs_outlast_its_first_pause(
+    make_app: MakeApp, tmp_path: Path, clock: factories.Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = host(make_app, tmp_path, CONSENT_WIDGET_MAIL_URL=nobodys_url())
+    announced(app, clock, readers=1)
+    job = Job(name="long", every=timedelta(hours=1), run=lambda deployment, now: clock.tick(minutes=3))
+    monkeypatch.setattr(periodic, "JOBS", (job,))
+
+    code, output = run(app, "deliver")
+
+    assert code == 1
+    assert "The mail server takes nothing" in output
+
+
+def test_a_scrub_that_fails_keeps_nothing_else_from_being_done(
+    make_app: MakeApp, tmp_path: Path, clock: factories.Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Last of all: what the next run is kept from is the scrub alone."""
+    app = host(make_app, tmp_path)
+    done: list[str] = []
+
+    def run_as(name: str) -> Callable[[Deployment, datetime], object]:
+        def run_job(deployment: Deployment, now: datetime) -> None:
+            if name == "scrub":
+                raise StoreUnavailable("the files are busy")
+            done.append(name)
+
+        return run_job
+
+    monkeypatch.setattr(periodic, "JOBS", [replace(one, run=run_as(one.name)) for one in periodic.JOBS])
+
+    assert run(app, "deliver")[0] == 1
+    assert done == ["sweep", "purge"]
+
+
 def test_a_campaign_that_paused_by_itself_is_told(
     make_app: MakeApp, tmp_path: Path, clock: factories.Clock
 ) -> None:
     app = host(make_app, tmp_path)
-    mailroom = Mailroom(app, clock)
-    mailroom.subscribe(2)
-    mailroom.announce()
+    mailroom = announced(app, clock, readers=2)
     refused = lost(AUTH, "535 5.7.8 bad password", stage=Stage.CONNECT)
     mailroom.deliver(Relay(says=lambda recipient, time: refused))
 
